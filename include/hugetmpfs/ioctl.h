@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ioctls of an open file on a hugetmpfs mount. They need what the
+ * descriptor allows: MAP a descriptor open for reading, RECOVER one open for
+ * writing; other descriptors get EBADF. On anything else than a regular file
+ * of a hugetmpfs mount they answer ENOTTY.
+ */
+#ifndef HUGETMPFS_IOCTL_H
+#define HUGETMPFS_IOCTL_H
+
+#include <linux/ioctl.h>
+
+#include <hugetmpfs/types.h>
+
+#define HUGETMPFS_IOC_MAGIC 0xF7
+
+/* Extents in one call; the kernel limits an ioctl's argument to 16 KiB. */
+#define HUGETMPFS_IOC_EXTENTS 512
+
+/* Flags of RECOVER; unknown ones get EINVAL. */
+#define HUGETMPFS_RECOVER_DRY_RUN (1u << 0) /* look and decide, change nothing */
+
+/*
+ * In: first, nr (1 to HUGETMPFS_IOC_EXTENTS), flags; reserved is 0.
+ * Out: size_bytes, nr: the entries that are filled, less than asked when the
+ * file ends before. An nr of 0 means that first is beyond the end.
+ *
+ * MAP does not touch the pages and does not wait for recovery. RECOVER waits
+ * until each extent of the range is huge or is given up, and then says which.
+ * Errors: EINVAL (range or flags), EBADF, ENOTTY, EINTR (a signal; what is
+ * done stays done), ENOMEM, EAGAIN (too many requests are waiting).
+ */
+struct hugetmpfs_ioc_extents {
+	uint64_t first;	/* index of the first extent */
+	uint32_t nr;
+	uint32_t flags;
+	uint64_t size_bytes; /* of the file */
+	uint64_t reserved;
+	struct hugetmpfs_extent extents[HUGETMPFS_IOC_EXTENTS];
+};
+
+#define HUGETMPFS_IOC_MAP \
+	_IOWR(HUGETMPFS_IOC_MAGIC, 1, struct hugetmpfs_ioc_extents)
+#define HUGETMPFS_IOC_RECOVER \
+	_IOWR(HUGETMPFS_IOC_MAGIC, 2, struct hugetmpfs_ioc_extents)
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Words that the daemon, the ioctls, the library and the tools share: the
+ * state of an extent and the reason for whatever was not done. Values are ABI:
+ * new ones are only ever added at the end.
+ */
+#ifndef HUGETMPFS_TYPES_H
+#define HUGETMPFS_TYPES_H
+
+#include <stdint.h>
+
+/* Size of an extent and of a huge page: 2 MiB; and the pages in it. */
+#define HUGETMPFS_EXTENT_SHIFT 21
+#define HUGETMPFS_EXTENT_BYTES (UINT64_C(1) << HUGETMPFS_EXTENT_SHIFT)
+#define HUGETMPFS_EXTENT_PAGES 512
+
+/*
+ * State of an extent, X(CONSTANT, name, meaning). The first that fits is the
+ * state: an extent with pages on swap is "swapped" also when it has holes.
+ */
+#define HUGETMPFS_STATES(X)                                                    \
+	X(HOLE, "hole", "no page of it has data")                              \
+	X(HUGE, "huge", "one 2 MiB page")                                      \
+	X(SWAPPED, "swapped", "at least one of its pages is on swap")          \
+	X(SMALL, "small", "every page up to the end of the file is in memory, in smaller pages") \
+	X(PARTIAL, "partial", "in memory, in smaller pages, with holes")
+
+enum hugetmpfs_state {
+#define X(constant, name, meaning) HUGETMPFS_##constant,
+	HUGETMPFS_STATES(X)
+#undef X
+	HUGETMPFS_NR_STATES
+};
+
+/*
+ * Why an extent is not huge, or what a recovery came to,
+ * X(CONSTANT, name, meaning). DONE is the only success.
+ */
+#define HUGETMPFS_REASONS(X)                                                   \
+	X(DONE, "done", "it is huge")                                          \
+	X(AGAIN, "again", "its pages were busy each time it was tried; try later") \
+	X(TOO_LATE, "too_late", "the file was truncated, punched or removed meanwhile") \
+	X(NO_HUGE_PAGE, "no_huge_page", "the kernel had no free huge page")    \
+	X(PINNED, "pinned", "a page is pinned, by I/O in flight or by a device") \
+	X(OVER_LIMIT, "over_limit", "the memory cgroup or the mount is at its limit") \
+	X(TOO_MANY_HOLES, "too_many_holes", "it has more holes than max_holes")  \
+	X(MISALIGNED, "misaligned", "no mapping of it is aligned to 2 MiB")    \
+	X(EMPTY, "empty", "it has no data")                                    \
+	X(BEYOND_EOF, "beyond_eof", "it lies beyond the end of the file")      \
+	X(SWAP_FAILED, "swap_failed", "a page could not be read back from swap") \
+	X(CANCELLED, "cancelled", "the request was interrupted")               \
+	X(POLICY, "policy", "recovery is turned off for it")                   \
+	X(UNSUPPORTED, "unsupported", "this kernel cannot collapse pages of a file") \
+	X(DENIED, "denied", "the kernel denied it to this daemon")             \
+	X(FAILED, "failed", "the kernel gave an error that has no name here")  \
+	X(NOT_ASKED, "not_asked", "nobody has asked for it yet")
+
+enum hugetmpfs_reason {
+#define X(constant, name, meaning) HUGETMPFS_REASON_##constant,
+	HUGETMPFS_REASONS(X)
+#undef X
+	HUGETMPFS_NR_REASONS
+};
+
+/* The passes of a recovery, as bits of hugetmpfs_extent.passes. */
+#define HUGETMPFS_PASS_SWAPIN  (1u << 0)
+#define HUGETMPFS_PASS_MIGRATE (1u << 1)
+#define HUGETMPFS_PASS_COLLAPSE (1u << 2)
+#define HUGETMPFS_PASS_REMAP   (1u << 3)
+
+/*
+ * One extent as the kernel showed it at one moment. data_pages + hole_pages is
+ * the number of pages of the extent below the end of the file, 512 for all but
+ * the last; a huge last extent has 512 data pages.
+ */
+struct hugetmpfs_extent {
+	uint64_t index;		/* offset in the file / 2 MiB */
+	uint16_t data_pages;	/* pages with data, in memory or on swap */
+	uint16_t hole_pages;	/* pages without */
+	uint16_t swapped_pages; /* of the data pages, those on swap */
+	uint8_t state;		/* enum hugetmpfs_state */
+	uint8_t reason;		/* enum hugetmpfs_reason */
+	uint8_t passes;		/* HUGETMPFS_PASS_*: done, or with DRY_RUN to do */
+	uint8_t error;		/* the errno behind the reason, 0 when none */
+	int16_t nid;		/* NUMA node of most pages in memory, -1 unknown */
+	uint32_t reserved;	/* 0 */
+};
+
+#endif

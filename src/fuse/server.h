@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The FUSE server: receives requests from a /dev/fuse fd in a pool of threads
+ * and answers them from the namespace, the backing and the recovery engine.
+ */
+#ifndef FUSE_SERVER_H
+#define FUSE_SERVER_H
+
+#include <stdbool.h>
+
+struct recovery;
+struct table;
+
+struct server_config {
+	int fuse_fd;		 /* /dev/fuse, mounted by the keeper; borrowed */
+	int root_fd;		 /* root of the backing tmpfs; borrowed */
+	struct table *table;	 /* inode table in shared memory */
+	struct recovery *recovery;
+	bool passthrough;	 /* off: file I/O goes through this process */
+	/* called once, when INIT has been answered and requests are served */
+	void (*ready)(void *arg);
+	void *ready_arg;
+};
+
+/*
+ * Serves until the file system is unmounted. Returns 0 then, or a negative
+ * errno: -EOPNOTSUPP when the kernel lacks something that is needed (logged).
+ */
+int server_run(const struct server_config *config);
+
+#endif

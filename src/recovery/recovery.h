@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The recovery engine: puts teams together again. Callers hand it extents of
+ * files; its workers run the passes swapin, collapse, remap over them and
+ * verify each from the kernel. Nothing here blocks the caller except where it
+ * says so.
+ */
+#ifndef RECOVERY_RECOVERY_H
+#define RECOVERY_RECOVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <hugetmpfs/types.h>
+
+struct mm_ops;
+struct recovery;
+struct recovery_counters;
+
+struct recovery_config {
+	unsigned recoveries;	/* concurrent works; 0 turns recovery off */
+	dev_t dev;		/* of the FUSE mount, as /proc/PID/maps shows it */
+};
+
+/* A file for the length of one call or request. */
+struct recovery_file {
+	int fd;		 /* backing file, open for reading and writing */
+	uint64_t ino;	 /* st_ino: the same in the backing and on the mount */
+};
+
+/*
+ * Starts the engine. counters may lie in shared memory and outlive it.
+ * Returns 0 or a negative errno.
+ */
+int recovery_create(struct recovery **out, const struct recovery_config *config,
+		    const struct mm_ops *mm, struct recovery_counters *counters);
+
+/* Ends the workers; requests not done are completed with CANCELLED. Blocks. */
+void recovery_destroy(struct recovery *recovery);
+
+/*
+ * Looks at up to nr extents from first on, into extents. Blocks for the
+ * kernel's look-ups only (some 20 us an extent), takes no queue place, brings
+ * nothing in from swap. reason is DONE for a huge extent, else why it is not.
+ * Returns the number filled, 0 when first is beyond the end of the file, or a
+ * negative errno. *size_bytes gets the size of the file.
+ */
+int recovery_map(struct recovery *recovery, const struct recovery_file *file,
+		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
+		 uint64_t *size_bytes);
+
+/* A request under way; valid until its done function has been called. */
+struct recovery_request;
+
+struct recovery_result {
+	int error;		/* 0, or -EINTR when cancelled */
+	uint32_t nr;		/* extents filled */
+	uint64_t size_bytes;	/* of the file */
+	const struct hugetmpfs_extent *extents;
+};
+
+/* Called once, from a worker or from within recovery_submit(). Must not block. */
+typedef void recovery_done_fn(void *arg, const struct recovery_result *result);
+
+/*
+ * Asks for the recovery of nr extents from first on, any number of holes
+ * allowed (they were asked for by name). The fd is duplicated. flags are
+ * HUGETMPFS_RECOVER_*. Returns 0 and calls done later (or already has),
+ * or a negative errno (-EINVAL, -ENOMEM, -EAGAIN: the queue is full) and
+ * never calls it. With out not NULL, *out is for recovery_cancel().
+ */
+int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
+		    uint64_t first, uint32_t nr, uint32_t flags,
+		    recovery_done_fn *done, void *arg,
+		    struct recovery_request **out);
+
+/*
+ * Ends a request early: extents not begun are given up with CANCELLED, done is
+ * called with -EINTR. For a request that is done already, a no-op: requests
+ * are found by pointer among those that live, never dereferenced blindly;
+ * arg guards against a pointer that was reused.
+ */
+void recovery_cancel(struct recovery *recovery, struct recovery_request *request,
+		     void *arg);
+
+/*
+ * Marks extents released, because a truncate, punch or removal is about to
+ * take their pages: works on them end at their next step with TOO_LATE. Never
+ * waits. nr UINT64_MAX means to the end.
+ */
+void recovery_release(struct recovery *recovery, uint64_t ino, uint64_t first,
+		      uint64_t nr);
+
+/* Numbers for status. */
+struct recovery_load {
+	unsigned recoveries;
+	unsigned queued;
+	unsigned running;
+};
+void recovery_load(struct recovery *recovery, struct recovery_load *load);
+
+#endif
