@@ -2,7 +2,8 @@
 /*
  * The tables in the memfd: what outlives the daemon. The file has a header
  * page (magic, version), a page of counters, and fixed-size inode records that
- * never move. No pointer, no lock, no hash chain lies in it.
+ * never move. No pointer, no lock, no hash chain lies in it: those are private
+ * to the daemon and rebuilt.
  */
 #ifndef NAMESPACE_TABLE_H
 #define NAMESPACE_TABLE_H
@@ -11,10 +12,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backing/handle.h"
+
 struct table;
 
 /* 64-bit counters in the memfd; who owns which index stands in daemon/serve.c. */
 #define TABLE_NR_COUNTERS 512
+
+/* Slots of inode records; slot 0 is never used, slot 1 is the root directory. */
+#define TABLE_NR_SLOTS (UINT32_C(1) << 26)
+#define TABLE_ROOT_SLOT 1
+
+/*
+ * One inode that the kernel knows. The state word is written last: a record
+ * counts only when it says IN_USE, and any single store may be the last one
+ * before a crash. Its upper half is the sequence number of the slot, one more
+ * at each use, so that nodeid (sequence << 32 | slot) never repeats.
+ */
+struct table_record {
+	_Atomic uint64_t state;	  /* sequence << 32 | TABLE_FREE or IN_USE */
+	_Atomic uint64_t nlookup; /* references the kernel holds */
+	uint64_t ino;		  /* st_ino in the backing */
+	_Atomic int32_t backing_id; /* 0 when none is registered */
+	_Atomic uint32_t nopen;	  /* opens that were replied, not released */
+	struct backing_handle handle;
+	uint32_t mode;		  /* S_IFMT part of st_mode */
+	uint32_t reserved[3];
+};
+
+enum { TABLE_FREE = 0, TABLE_IN_USE = 1 };
 
 /* Makes an empty table. Returns the memfd or a negative errno. For the keeper. */
 int table_create(void);
@@ -28,5 +54,17 @@ int table_open(struct table **out, int memfd);
 void table_close(struct table *table);
 
 _Atomic uint64_t *table_counters(struct table *table);
+
+/* The record of a slot below table_nr_slots(). Never NULL, never moves. */
+struct table_record *table_record(struct table *table, uint32_t slot);
+
+/* Slots that the file has room for now: a multiple of a chunk. */
+uint32_t table_nr_slots(struct table *table);
+
+/*
+ * Grows the file by a chunk of free slots. Callers serialise. Returns 0,
+ * -ENOSPC at TABLE_NR_SLOTS, or another negative errno.
+ */
+int table_grow(struct table *table);
 
 #endif

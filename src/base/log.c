@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The log sink: one line a message, to standard error or to syslog.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+static log_sink_fn *sink = log_sink_stderr;
+static atomic_uint debug_mask;
+
+static const char *const mask_names[] = {
+#define X(constant, name) [LOG_MASK_BIT_##constant] = name,
+	LOG_MASKS(X)
+#undef X
+};
+
+void log_set_sink(log_sink_fn *new_sink)
+{
+	sink = new_sink;
+}
+
+void log_sink_stderr(enum log_level level, const char *format, va_list ap)
+{
+	static const char *const prefix[] = {
+		[LOG_LEVEL_ERROR] = "",
+		[LOG_LEVEL_WARNING] = "warning: ",
+		[LOG_LEVEL_INFO] = "",
+		[LOG_LEVEL_DEBUG] = "debug: ",
+	};
+	char line[1024];
+
+	/* one write a line, so that lines of threads do not mix */
+	vsnprintf(line, sizeof(line), format, ap);
+	fprintf(stderr, "hugetmpfs: %s%s\n", prefix[level], line);
+}
+
+void log_sink_syslog(enum log_level level, const char *format, va_list ap)
+{
+	static const int priority[] = {
+		[LOG_LEVEL_ERROR] = LOG_ERR,
+		[LOG_LEVEL_WARNING] = LOG_WARNING,
+		[LOG_LEVEL_INFO] = LOG_INFO,
+		[LOG_LEVEL_DEBUG] = LOG_DEBUG,
+	};
+
+	vsyslog(LOG_DAEMON | priority[level], format, ap);
+}
+
+static int mask_of(const char *name, size_t length, unsigned *mask)
+{
+	if (length == strlen("all") && !memcmp(name, "all", length)) {
+		*mask |= (1u << LOG_NR_MASKS) - 1;
+		return 0;
+	}
+	for (unsigned bit = 0; bit < LOG_NR_MASKS; bit++) {
+		if (strlen(mask_names[bit]) == length &&
+		    !memcmp(mask_names[bit], name, length)) {
+			*mask |= 1u << bit;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int log_set_debug(const char *names)
+{
+	unsigned mask = 0;
+
+	while (*names) {
+		size_t length = strcspn(names, ",");
+
+		if (mask_of(names, length, &mask))
+			return -EINVAL;
+		names += length;
+		names += *names == ',';
+	}
+	atomic_store(&debug_mask, mask);
+	return 0;
+}
+
+bool log_debug_enabled(enum log_mask_bit subsystem)
+{
+	return atomic_load_explicit(&debug_mask, memory_order_relaxed) &
+	       (1u << subsystem);
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	sink(level, format, ap);
+	va_end(ap);
+}

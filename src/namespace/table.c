@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The memfd of the tables: address space is reserved once for the largest
+ * size, the file is sparse and grown a chunk at a time below it.
+ */
+#include "namespace/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TABLE_MAGIC "hugetmpf"
+#define TABLE_VERSION 1
+#define TABLE_PAGE 4096
+#define TABLE_CHUNK_SLOTS UINT32_C(65536)
+
+struct table_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t record_bytes;
+	uint32_t nr_counters;
+	_Atomic uint32_t nr_slots; /* written after the file was grown */
+};
+
+struct table {
+	int fd;
+	struct table_header *header; /* start of the mapping */
+	_Atomic uint64_t *counters;
+	struct table_record *records;
+};
+
+_Static_assert(sizeof(struct table_record) == 64, "records are part of the format");
+_Static_assert(TABLE_NR_COUNTERS * sizeof(uint64_t) == TABLE_PAGE,
+	       "the counters fill their page");
+
+static size_t table_bytes(uint32_t nr_slots)
+{
+	return 2 * TABLE_PAGE + (size_t) nr_slots * sizeof(struct table_record);
+}
+
+int table_create(void)
+{
+	struct table_header header = {
+		.magic = TABLE_MAGIC,
+		.version = TABLE_VERSION,
+		.record_bytes = sizeof(struct table_record),
+		.nr_counters = TABLE_NR_COUNTERS,
+		.nr_slots = TABLE_CHUNK_SLOTS,
+	};
+	int fd = memfd_create("hugetmpfs-table", MFD_CLOEXEC);
+	ssize_t n;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t) table_bytes(TABLE_CHUNK_SLOTS))) {
+		ret = -errno;
+		goto err_close;
+	}
+	n = pwrite(fd, &header, sizeof(header), 0);
+	if (n != (ssize_t) sizeof(header)) {
+		ret = n < 0 ? -errno : -ENOSPC;
+		goto err_close;
+	}
+	return fd;
+
+err_close:
+	close(fd);
+	return ret;
+}
+
+/* Nothing in the file is believed before this has looked at it. */
+static int check_header(int fd)
+{
+	struct table_header header;
+	struct stat st;
+	ssize_t n = pread(fd, &header, sizeof(header), 0);
+
+	if (n < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		return -errno;
+	if (n != (ssize_t) sizeof(header) ||
+	    memcmp(header.magic, TABLE_MAGIC, sizeof(header.magic)) ||
+	    header.version != TABLE_VERSION ||
+	    header.record_bytes != sizeof(struct table_record) ||
+	    header.nr_counters != TABLE_NR_COUNTERS ||
+	    header.nr_slots == 0 || header.nr_slots > TABLE_NR_SLOTS ||
+	    header.nr_slots % TABLE_CHUNK_SLOTS ||
+	    (uint64_t) st.st_size < table_bytes(header.nr_slots))
+		return -EUCLEAN;
+	return 0;
+}
+
+int table_open(struct table **out, int memfd)
+{
+	struct table *table;
+	char *start;
+	int ret = check_header(memfd);
+
+	if (ret)
+		return ret;
+	table = calloc(1, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	table->fd = fcntl(memfd, F_DUPFD_CLOEXEC, 3);
+	if (table->fd < 0) {
+		ret = -errno;
+		goto err_free;
+	}
+	start = mmap(NULL, table_bytes(TABLE_NR_SLOTS), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_NORESERVE, table->fd, 0);
+	if (start == MAP_FAILED) {
+		ret = -errno;
+		goto err_close;
+	}
+	table->header = (struct table_header *) start;
+	table->counters = (_Atomic uint64_t *) (start + TABLE_PAGE);
+	table->records = (struct table_record *) (start + 2 * TABLE_PAGE);
+	*out = table;
+	return 0;
+
+err_close:
+	close(table->fd);
+err_free:
+	free(table);
+	return ret;
+}
+
+void table_close(struct table *table)
+{
+	munmap(table->header, table_bytes(TABLE_NR_SLOTS));
+	close(table->fd);
+	free(table);
+}
+
+_Atomic uint64_t *table_counters(struct table *table)
+{
+	return table->counters;
+}
+
+struct table_record *table_record(struct table *table, uint32_t slot)
+{
+	return &table->records[slot];
+}
+
+uint32_t table_nr_slots(struct table *table)
+{
+	return atomic_load_explicit(&table->header->nr_slots,
+				    memory_order_acquire);
+}
+
+int table_grow(struct table *table)
+{
+	uint32_t nr = table_nr_slots(table);
+
+	if (nr >= TABLE_NR_SLOTS)
+		return -ENOSPC;
+	if (ftruncate(table->fd, (off_t) table_bytes(nr + TABLE_CHUNK_SLOTS)))
+		return -errno;
+	atomic_store_explicit(&table->header->nr_slots, nr + TABLE_CHUNK_SLOTS,
+			      memory_order_release);
+	return 0;
+}
