@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How the tools and the daemon talk about a mount as a whole: a text protocol
+ * on a SOCK_SEQPACKET socket that only root may use. Programs use the library
+ * (hugetmpfs_connect() and friends); this is for the two ends of it.
+ *
+ * Request: one packet, one line, without NUL: a command, and after one space
+ * its argument, to the end of the line; a newline at the end is allowed.
+ *
+ *	ping			is somebody there? answers with no line
+ *	status			everything about the mount; looks at every file
+ *	status no-scan		the same without looking at the files
+ *	counters		the counters alone
+ *	remount OPTIONS		changes options of the backing tmpfs
+ *
+ * Answer: one or more packets of whole lines, each ended by a newline. The
+ * first line is
+ *
+ *	ok
+ *	error ERRNO MESSAGE	ERRNO is a decimal errno; ends the answer
+ *
+ * After "ok" lines "KEY VALUE" follow, and the line "end" closes the answer;
+ * without it the answer was cut short. An answer that takes long has a line
+ * "scanned EXTENTS" about once a second, so silence means trouble. New keys may
+ * be added and keys may come more than once (interface, counter); clients pass
+ * over those that they do not know. An answer may also turn out to be an error
+ * in the middle: an "error" line in place of "end".
+ *
+ * In VALUE, MESSAGE and OPTIONS a newline is written "\n" and a backslash "\\".
+ *
+ * While one request of a connection is being answered the next is not read. The
+ * daemon closes a connection that takes nothing for PROTOCOL_SEND_TIMEOUT_MS.
+ *
+ * Where the daemon is dead its keeper holds the socket, and answers every
+ * command but its own with "error 107 ..." (ENOTCONN).
+ */
+#ifndef HUGETMPFS_PROTOCOL_H
+#define HUGETMPFS_PROTOCOL_H
+
+/*
+ * Each mount has a folder there, named by the pid of its keeper, with the
+ * socket and a file that says which mount it is, in lines
+ * "dev MAJOR:MINOR" and "mountpoint PATH" (escaped as above).
+ */
+#define PROTOCOL_RUNTIME_DIR "/run/hugetmpfs"
+#define PROTOCOL_SOCKET_NAME "control"
+#define PROTOCOL_MOUNT_NAME  "mount"
+
+/* Longest request and longest packet of an answer, in bytes. */
+#define PROTOCOL_REQUEST_BYTES 4096
+#define PROTOCOL_ANSWER_BYTES  16384
+
+#define PROTOCOL_SEND_TIMEOUT_MS 10000
+
+#define PROTOCOL_OK    "ok"
+#define PROTOCOL_ERROR "error"
+#define PROTOCOL_END   "end"
+
+#define PROTOCOL_PING	  "ping"
+#define PROTOCOL_STATUS	  "status"
+#define PROTOCOL_NO_SCAN  "no-scan"
+#define PROTOCOL_COUNTERS "counters"
+#define PROTOCOL_REMOUNT  "remount"
+
+#endif
