@@ -32,7 +32,6 @@ struct control_config {
 	int listen_fd;		/* listening SOCK_SEQPACKET socket */
 	int root_fd;		/* root of the backing tmpfs */
 	const char *mountpoint;
-	const char *options;	/* as the user gave them, comma-separated */
 	const char *version;
 	pid_t keeper_pid;
 	bool passthrough;
@@ -42,6 +41,16 @@ struct control_config {
 	size_t nr_counters;	/* runs in counters */
 	const struct mm_interface *interfaces; /* as mm's probe found them */
 	size_t nr_interfaces;
+	/*
+	 * Options belong to the daemon: options() gives those that hold now,
+	 * comma-separated, for the caller to free (NULL: no memory); remount()
+	 * changes some, all or nothing, and returns 0 or a negative errno with
+	 * a message. Both are called from the control thread only.
+	 */
+	char *(*options)(void *arg);
+	int (*remount)(void *arg, const char *options, char *error,
+		       size_t error_size);
+	void *options_arg;
 };
 
 /*
