@@ -11,22 +11,40 @@
 #include <sys/statvfs.h>
 
 /*
- * Creates a tmpfs with the given options of tmpfs ("size=4G,huge=always";
- * see tmpfs(5)), checked by the kernel itself. atime_attr is one of
- * MOUNT_ATTR_RELATIME, NOATIME, STRICTATIME, and may be or'ed with
- * MOUNT_ATTR_NODIRATIME. Returns the fd of its root
- * (O_RDONLY|O_DIRECTORY|O_CLOEXEC; serves openat and open_by_handle_at) or a
- * negative errno with a message for the user in error.
+ * options below is a list of tmpfs's own options ("size=4G,huge=always"; see
+ * tmpfs(5)), which the kernel itself checks. Functions return a negative errno
+ * with a message for the user in error, which names the option and the value.
  */
-int backing_create(const char *options, uint64_t atime_attr, char *error,
-		   size_t error_size);
+
+/*
+ * Checks options without creating anything. Returns 0, -EINVAL for what the
+ * kernel refuses, -EPERM without CAP_SYS_ADMIN, or another negative errno.
+ */
+int backing_check(const char *options, char *error, size_t error_size);
+
+/*
+ * Creates a tmpfs. atime_attr is one of MOUNT_ATTR_RELATIME, NOATIME,
+ * STRICTATIME, and may be or'ed with MOUNT_ATTR_NODIRATIME. Returns the fd of
+ * its root (O_RDONLY|O_DIRECTORY|O_CLOEXEC; serves openat and
+ * open_by_handle_at) or a negative errno. *mount_fd gets an O_PATH|O_CLOEXEC
+ * fd on the mount, which backing_set_atime() needs open, in any process.
+ */
+int backing_create(const char *options, uint64_t atime_attr, int *mount_fd,
+		   char *error, size_t error_size);
 
 /*
  * Changes the options that tmpfs can change on a living mount (size,
  * nr_inodes, nr_blocks, huge, mpol): fspick(2), fsconfig RECONFIGURE
- * (FACTS S10). All or nothing. Returns 0 or a negative errno with a message.
+ * (FACTS S10). All or nothing. Returns 0 or a negative errno.
  */
 int backing_reconfigure(int root_fd, const char *options, char *error,
 			size_t error_size);
+
+/*
+ * Changes what reading does to access times; atime_attr as above. The mount_fd
+ * must still be open somewhere: the kernel refuses to change a mount that
+ * belongs to no namespace at all, not even an anonymous one (-EINVAL).
+ */
+int backing_set_atime(int root_fd, uint64_t atime_attr);
 
 #endif
