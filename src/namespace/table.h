@@ -16,8 +16,11 @@
 
 struct table;
 
-/* 64-bit counters in the memfd; who owns which index stands in daemon/serve.c. */
+/* 64-bit counters in the memfd: the engine's, then one for each FUSE opcode. */
 #define TABLE_NR_COUNTERS 512
+#define TABLE_COUNTERS_RECOVERY 0
+#define TABLE_COUNTERS_REQUESTS 128
+#define TABLE_NR_REQUESTS 64
 
 /* Slots of inode records; slot 0 is never used, slot 1 is the root directory. */
 #define TABLE_NR_SLOTS (UINT32_C(1) << 26)

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the kernel is told of an inode: its nodeid, its attributes, and for how
+ * long it may believe them.
+ *
+ * Names change only through this mount, so the kernel may keep them for ever.
+ * Attributes do too, but for one way round the kernel's own FUSE code: a store
+ * through a shared mapping changes mtime in the backing inode and no request
+ * tells (FACTS F6); nor does a write that clears suid (F10). Both need the file
+ * to be, or to have been, open for writing, and a mapping outlives its open
+ * (F2). So attributes are not cached from the first open for writing on, until
+ * the backing inode has no writer left. That is asked of the kernel by a read
+ * lease, which it grants only when nobody has the file open for writing; the
+ * lease is given back at once. The daemon itself holds backing files open for
+ * reading only, so it does not stand in its own way. The test is made under the
+ * lock that opens take, with no open for writing accounted: no opener can ever
+ * meet the lease.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fuse/ops.h"
+#include "namespace/creds.h"
+
+struct fd_path fd_path(int fd)
+{
+	struct fd_path path;
+
+	snprintf(path.path, sizeof(path.path), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+void caller_assume(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	creds_assume(ctx->uid, ctx->gid, ctx->umask);
+}
+
+int caller_drop_fsetid(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[256];
+	int nr = 0;
+
+	if (ctx->uid == 0)
+		return 0;
+	if (ctx->pid > 0)
+		nr = fuse_req_getgroups(req, 256, groups);
+	if (nr < 0 || nr > 256)
+		nr = 0; /* an unknown member is a stranger: bits are cleared */
+	return creds_drop_fsetid(ctx->gid, groups, (size_t) nr);
+}
+
+int attr_get(struct server *server, uint64_t nodeid, struct stat *st)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+	bool held;
+	int fd, ret = 0;
+
+	if (!inode)
+		return -ESTALE;
+	inode_lock(server->inodes, nodeid);
+	held = inode->fd >= 0;
+	if (held && fstat(inode->fd, st))
+		ret = -errno;
+	inode_unlock(server->inodes, nodeid);
+	if (held)
+		return ret;
+	fd = inode_open(server->inodes, nodeid, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, st))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Whether nobody else has the file open for writing, mapped ones included. */
+static bool has_no_writer(struct server *server, uint64_t nodeid)
+{
+	int fd = inode_open(server->inodes, nodeid, O_RDONLY | O_NONBLOCK);
+	bool granted;
+
+	if (fd < 0)
+		return false;
+	granted = !fcntl(fd, F_SETLEASE, F_RDLCK);
+	if (granted)
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	close(fd);
+	return granted;
+}
+
+double attr_timeout(struct server *server, uint64_t nodeid,
+		    const struct stat *st)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+	bool cacheable = true;
+
+	if (!inode || !S_ISREG(st->st_mode))
+		return SERVER_FOREVER;
+	inode_lock(server->inodes, nodeid);
+	if (inode->nwriters) {
+		cacheable = false;
+	} else if (inode->maybe_mapped) {
+		cacheable = has_no_writer(server, nodeid);
+		inode->maybe_mapped = !cacheable;
+	}
+	inode_unlock(server->inodes, nodeid);
+	return cacheable ? SERVER_FOREVER : 0;
+}
+
+int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry)
+{
+	uint64_t nodeid;
+	int ret;
+
+	*entry = (struct fuse_entry_param){ 0 };
+	if (fstat(fd, &entry->attr))
+		return -errno;
+	ret = inode_intern(server->inodes, fd, &entry->attr, &nodeid);
+	if (ret)
+		return ret;
+	entry->ino = nodeid;
+	entry->generation = (nodeid >> 32) + 1;
+	entry->entry_timeout = SERVER_FOREVER;
+	entry->attr_timeout = attr_timeout(server, nodeid, &entry->attr);
+	return 0;
+}
+
+void entry_forget(struct server *server, const struct fuse_entry_param *entry)
+{
+	inode_forget(server->inodes, entry->ino, 1);
+}
+
+int entry_open(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void entry_reply(fuse_req_t req, int fd)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry;
+	int ret;
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	ret = entry_fill(server, fd, &entry);
+	close(fd);
+	if (ret) {
+		fuse_reply_err(req, -ret);
+		return;
+	}
+	/* the kernel does not forget what it never got */
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		entry_forget(server, &entry);
+}

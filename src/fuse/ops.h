@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the request handlers share: the server, the way from a nodeid to an
+ * open file of the backing, and the replies that more than one of them sends.
+ * Each handler sends exactly one reply.
+ */
+#ifndef FUSE_OPS_H
+#define FUSE_OPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <fuse_lowlevel.h>
+
+#include "fuse/server.h"
+#include "namespace/inode.h"
+
+/*
+ * How long the kernel may keep what it was told. This mount is the only way to
+ * the files, so names and attributes hold until the kernel itself changes
+ * them; attributes that a mapping may change behind it are not kept at all.
+ */
+#define SERVER_FOREVER (365.0 * 24 * 60 * 60)
+
+struct server {
+	struct server_config config;
+	struct fuse_session *session;
+	struct inodes *inodes;
+	int error; /* why INIT was refused, 0 when it was not */
+};
+
+/* Path by which an O_PATH fd is handed to calls that take no such fd. */
+struct fd_path {
+	char path[32];
+};
+struct fd_path fd_path(int fd);
+
+static inline struct server *server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* Puts the caller's uid, gid and umask in force for what will be created. */
+void caller_assume(fuse_req_t req);
+
+/*
+ * Takes CAP_FSETID away when the caller has not got it, with the caller's
+ * groups in force: what suid and sgid bits lose by the next change is then
+ * what they would lose by the caller's own. Undone by creds_restore().
+ */
+int caller_drop_fsetid(fuse_req_t req);
+
+/* entry.c: what the kernel is told of an inode */
+
+/* attributes of an inode by its nodeid; 0 or a negative errno */
+int attr_get(struct server *server, uint64_t nodeid, struct stat *st);
+
+/* how long the kernel may keep them, in seconds */
+double attr_timeout(struct server *server, uint64_t nodeid,
+		    const struct stat *st);
+
+/*
+ * Fills an entry for the inode that fd is open on and counts a lookup. After
+ * success the entry must be replied or be given back with entry_forget().
+ */
+int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry);
+void entry_forget(struct server *server, const struct fuse_entry_param *entry);
+
+/* An O_PATH fd on what name is, symbolic links not followed; or -errno. */
+int entry_open(int parent_fd, const char *name);
+
+/* Replies the entry that fd is open on, taking fd over; or, below 0, an error. */
+void entry_reply(fuse_req_t req, int fd);
+
+/* passthrough.c: opens of regular files */
+
+/*
+ * Accounts one more open of the inode with the given open(2) flags and fills
+ * what the kernel needs to know of it, the backing id included. Returns 0 or a
+ * negative errno. Undone by file_released().
+ */
+int file_opened(struct server *server, uint64_t nodeid, int flags,
+		struct fuse_file_info *fi);
+void file_released(struct server *server, uint64_t nodeid, int flags);
+
+/* Whether the kernel can pass file I/O through to this backing. */
+int passthrough_probe(struct server *server);
+
+/*
+ * The access mode of the open file that a request came by: kept in the file
+ * handle, for some requests bring nothing else.
+ */
+static inline int file_accmode(const struct fuse_file_info *fi)
+{
+	return (int) fi->fh;
+}
+
+/* loop.c */
+int loop_run(struct server *server);
+
+/* the handlers, by kind */
+void op_init(void *userdata, struct fuse_conn_info *conn);
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
+void op_forget_multi(fuse_req_t req, size_t count,
+		     struct fuse_forget_data *forgets);
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi);
+void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
+	      struct fuse_file_info *fi);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
+void op_readlink(fuse_req_t req, fuse_ino_t ino);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		const char *name);
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+	     const char *name);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t new_parent, const char *new_name, unsigned int flags);
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi);
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		struct fuse_file_info *fi);
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+	      off_t offset, struct fuse_file_info *fi);
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+		  off_t length, struct fuse_file_info *fi);
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi);
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		    struct fuse_file_info *fi);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags);
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned int flags, const void *in,
+	      size_t in_size, size_t out_size);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests on attributes: getattr, setattr, statx, statfs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "fuse/ops.h"
+#include "namespace/creds.h"
+#include "recovery/recovery.h"
+
+/*
+ * Set by the kernel beside a new size when the caller lacks CAP_FSETID
+ * (FATTR_KILL_SUIDGID of the protocol; libfuse passes the bit on).
+ */
+#define KILL_SUIDGID FUSE_SET_ATTR_KILL_SUID
+
+static void attr_reply(fuse_req_t req, fuse_ino_t ino)
+{
+	struct server *server = server_of(req);
+	struct stat st;
+	int ret = attr_get(server, ino, &st);
+
+	if (ret)
+		fuse_reply_err(req, -ret);
+	else
+		fuse_reply_attr(req, &st, attr_timeout(server, ino, &st));
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void) fi;
+	attr_reply(req, ino);
+}
+
+void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
+	      struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	struct stat mode = { 0 };
+	struct statx stx;
+	int fd;
+
+	(void) fi;
+	fd = inode_open(server->inodes, ino, O_PATH | O_NOFOLLOW);
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	if (statx(fd, "", flags | AT_EMPTY_PATH, (unsigned) mask, &stx)) {
+		fuse_reply_err(req, errno);
+	} else {
+		mode.st_mode = stx.stx_mode;
+		fuse_reply_statx(req, 0, &stx, attr_timeout(server, ino, &mode));
+	}
+	close(fd);
+}
+
+static int set_owner(fuse_req_t req, int fd, const struct stat *attr, int to_set)
+{
+	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t) -1;
+	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t) -1;
+	int ret = caller_drop_fsetid(req);
+
+	if (!ret && fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
+		ret = -errno;
+	creds_restore();
+	return ret;
+}
+
+static int set_size(fuse_req_t req, fuse_ino_t ino, int fd, off_t size,
+		    bool kill_suidgid)
+{
+	struct server *server = server_of(req);
+	struct table_record *record = inode_record(server->inodes, ino);
+	int ret = 0;
+
+	if (record)
+		recovery_release(server->config.recovery, record->ino,
+				 (uint64_t) size >> HUGETMPFS_EXTENT_SHIFT,
+				 UINT64_MAX);
+	if (kill_suidgid)
+		ret = creds_drop_fsetid(0, NULL, 0);
+	if (!ret && truncate(fd_path(fd).path, size))
+		ret = -errno;
+	creds_restore();
+	return ret;
+}
+
+static struct timespec time_of(int to_set, int set, int set_now,
+			       struct timespec value)
+{
+	if (to_set & set_now)
+		value.tv_nsec = UTIME_NOW;
+	else if (!(to_set & set))
+		value.tv_nsec = UTIME_OMIT;
+	return value;
+}
+
+static int set_times(int fd, const struct stat *attr, int to_set)
+{
+	struct timespec times[2] = {
+		time_of(to_set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW,
+			attr->st_atim),
+		time_of(to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW,
+			attr->st_mtim),
+	};
+
+	return utimensat(fd, "", times, AT_EMPTY_PATH) ? -errno : 0;
+}
+
+/*
+ * Owner before mode, as chown clears bits that a mode given with it sets;
+ * times last, as the others change them.
+ */
+static int set_attributes(fuse_req_t req, fuse_ino_t ino, int fd,
+			  const struct stat *attr, int to_set)
+{
+	int ret = 0;
+
+	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		ret = set_owner(req, fd, attr, to_set);
+	if (!ret && to_set & FUSE_SET_ATTR_SIZE)
+		ret = set_size(req, ino, fd, attr->st_size,
+			       to_set & KILL_SUIDGID);
+	if (!ret && to_set & FUSE_SET_ATTR_MODE &&
+	    chmod(fd_path(fd).path, attr->st_mode & 07777))
+		ret = -errno;
+	if (!ret && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |
+			      FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW))
+		ret = set_times(fd, attr, to_set);
+	return ret;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	int fd = inode_open(server_of(req)->inodes, ino, O_PATH | O_NOFOLLOW);
+	int ret;
+
+	(void) fi;
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	ret = set_attributes(req, ino, fd, attr, to_set);
+	close(fd);
+	if (ret)
+		fuse_reply_err(req, -ret);
+	else
+		attr_reply(req, ino);
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs st;
+
+	(void) ino;
+	if (fstatvfs(server_of(req)->config.root_fd, &st))
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_statfs(req, &st);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests on regular files: create, open, release, and what is done on an
+ * open file. read and write come here only when the mount was told not to pass
+ * them through.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fuse/ops.h"
+#include "namespace/creds.h"
+#include "recovery/recovery.h"
+
+/* open(2) flags that decide whether tmpfs would let the file be opened. */
+#define CHECKED_FLAGS (O_ACCMODE | O_APPEND | O_DIRECT | O_NOATIME)
+
+/* Replies a file that was just made; takes fd over. */
+static void created_reply(fuse_req_t req, int fd, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	struct fuse_entry_param entry;
+	int ret = entry_fill(server, fd, &entry);
+
+	if (!ret) {
+		ret = file_opened(server, entry.ino, fi->flags, fi);
+		if (ret)
+			entry_forget(server, &entry);
+	}
+	close(fd);
+	if (ret) {
+		fuse_reply_err(req, -ret);
+		return;
+	}
+	/* now that it is open for writing, its attributes do not keep */
+	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
+	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		file_released(server, entry.ino, fi->flags);
+		entry_forget(server, &entry);
+	}
+}
+
+static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      int flags, mode_t mode, struct fuse_file_info *fi)
+{
+	int parent_fd = inode_open(server_of(req)->inodes, parent,
+				   O_PATH | O_DIRECTORY);
+	int fd, error;
+
+	if (parent_fd < 0) {
+		fuse_reply_err(req, -parent_fd);
+		return;
+	}
+	caller_assume(req);
+	fd = openat(parent_fd, name, flags | O_RDWR | O_CLOEXEC, mode);
+	error = errno;
+	creds_restore();
+	close(parent_fd);
+	if (fd >= 0)
+		created_reply(req, fd, fi);
+	else
+		fuse_reply_err(req, error);
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	/* the kernel knows that there is no such name: it holds the directory */
+	create_in(req, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW, mode, fi);
+}
+
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		struct fuse_file_info *fi)
+{
+	create_in(req, parent, ".", O_TMPFILE | (fi->flags & O_EXCL), mode, fi);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	int fd, ret;
+
+	/* tmpfs itself says whether it may be opened so (append-only ...) */
+	fd = inode_open(server->inodes, ino, fi->flags & CHECKED_FLAGS);
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	close(fd);
+	ret = file_opened(server, ino, fi->flags, fi);
+	if (ret)
+		fuse_reply_err(req, -ret);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		file_released(server, ino, fi->flags);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	file_released(server_of(req), ino, file_accmode(fi));
+	fuse_reply_err(req, 0);
+}
+
+/* Marks extents whose pages an fallocate takes as released. */
+static void release_range(struct server *server, fuse_ino_t ino, int mode,
+			  off_t offset, off_t length)
+{
+	struct table_record *record = inode_record(server->inodes, ino);
+	uint64_t first = (uint64_t) offset >> HUGETMPFS_EXTENT_SHIFT;
+	uint64_t last = (uint64_t) (offset + length - 1) >>
+			HUGETMPFS_EXTENT_SHIFT;
+
+	if (record && mode & ~FALLOC_FL_KEEP_SIZE)
+		recovery_release(server->config.recovery, record->ino, first,
+				 last - first + 1);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+		  off_t length, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	int fd, ret;
+
+	(void) fi;
+	fd = inode_open(server->inodes, ino, O_RDWR);
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	release_range(server, ino, mode, offset, length);
+	ret = caller_drop_fsetid(req);
+	if (!ret && fallocate(fd, mode, offset, length))
+		ret = -errno;
+	creds_restore();
+	close(fd);
+	fuse_reply_err(req, -ret);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi)
+{
+	int fd = inode_open(server_of(req)->inodes, ino, O_RDONLY);
+	off_t found;
+
+	(void) fi;
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	found = lseek(fd, offset, whence);
+	if (found < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lseek(req, found);
+	close(fd);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi)
+{
+	int fd = inode_open(server_of(req)->inodes, ino, O_RDONLY);
+	char *data;
+	ssize_t n;
+
+	(void) fi;
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	data = malloc(size ? size : 1);
+	n = data ? pread(fd, data, size, offset) : -1;
+	if (n < 0)
+		fuse_reply_err(req, data ? errno : ENOMEM);
+	else
+		fuse_reply_buf(req, data, (size_t) n);
+	free(data);
+	close(fd);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+	      off_t offset, struct fuse_file_info *fi)
+{
+	int fd = inode_open(server_of(req)->inodes, ino, O_WRONLY);
+	int ret = 0;
+	ssize_t n = -1;
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	if (fi->kill_suidgid)
+		ret = creds_drop_fsetid(0, NULL, 0);
+	if (!ret) {
+		n = pwrite(fd, data, size, offset);
+		ret = n < 0 ? -errno : 0;
+	}
+	creds_restore();
+	close(fd);
+	if (ret)
+		fuse_reply_err(req, -ret);
+	else
+		fuse_reply_write(req, (size_t) n);
+}

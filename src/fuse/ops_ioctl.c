@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ioctls on open files: the map of a file's extents, their recovery, and the
+ * inode flags of chattr(1), which go to the backing file.
+ *
+ * A recovery takes its time, so it must not keep a serving thread: the reply
+ * is sent by whichever thread of the engine finishes it. The caller may be
+ * interrupted meanwhile. The call is shared by the thread that submits, the
+ * one that finishes and one that brings an interrupt, so it is counted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <hugetmpfs/ioctl.h>
+
+#include "fuse/ops.h"
+#include "recovery/recovery.h"
+
+struct recover_call {
+	atomic_int users;
+	pthread_mutex_t mutex; /* request, interrupted */
+	struct recovery_request *request;
+	bool interrupted;
+	struct recovery *recovery;
+	fuse_req_t req;
+	struct hugetmpfs_ioc_extents arg;
+};
+
+static void call_put(struct recover_call *call)
+{
+	if (atomic_fetch_sub(&call->users, 1) > 1)
+		return;
+	pthread_mutex_destroy(&call->mutex);
+	free(call);
+}
+
+static void extents_reply(fuse_req_t req, struct hugetmpfs_ioc_extents *arg,
+			  uint32_t nr, uint64_t size_bytes)
+{
+	arg->nr = nr;
+	arg->size_bytes = size_bytes;
+	fuse_reply_ioctl(req, 0, arg, sizeof(*arg));
+}
+
+static void recover_done(void *data, const struct recovery_result *result)
+{
+	struct recover_call *call = data;
+
+	/* waits for an interrupt that is being brought, then none comes */
+	fuse_req_interrupt_func(call->req, NULL, NULL);
+	if (result->error) {
+		fuse_reply_err(call->req, -result->error);
+	} else {
+		memcpy(call->arg.extents, result->extents,
+		       result->nr * sizeof(*result->extents));
+		extents_reply(call->req, &call->arg, result->nr,
+			      result->size_bytes);
+	}
+	call_put(call);
+}
+
+static void recover_interrupted(fuse_req_t req, void *data)
+{
+	struct recover_call *call = data;
+
+	(void) req;
+	pthread_mutex_lock(&call->mutex);
+	call->interrupted = true;
+	if (call->request)
+		recovery_cancel(call->recovery, call->request, call);
+	pthread_mutex_unlock(&call->mutex);
+}
+
+static void recover_submit(struct recover_call *call,
+			   const struct recovery_file *file)
+{
+	struct recovery_request *request = NULL;
+	fuse_req_t req = call->req;
+	int ret;
+
+	fuse_req_interrupt_func(req, recover_interrupted, call);
+	ret = recovery_submit(call->recovery, file, call->arg.first,
+			      call->arg.nr, call->arg.flags, recover_done, call,
+			      &request);
+	if (ret) {
+		fuse_req_interrupt_func(req, NULL, NULL);
+		fuse_reply_err(req, -ret);
+		call_put(call); /* recover_done() will not come to do it */
+	} else {
+		pthread_mutex_lock(&call->mutex);
+		call->request = request;
+		if (call->interrupted)
+			recovery_cancel(call->recovery, request, call);
+		pthread_mutex_unlock(&call->mutex);
+	}
+	call_put(call);
+}
+
+static void recover(fuse_req_t req, const struct recovery_file *file,
+		    const struct hugetmpfs_ioc_extents *arg)
+{
+	struct recover_call *call = malloc(sizeof(*call));
+
+	if (!call) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	atomic_init(&call->users, 2);
+	pthread_mutex_init(&call->mutex, NULL);
+	call->request = NULL;
+	call->interrupted = false;
+	call->recovery = server_of(req)->config.recovery;
+	call->req = req;
+	call->arg = *arg;
+	recover_submit(call, file);
+}
+
+static void map(fuse_req_t req, const struct recovery_file *file,
+		struct hugetmpfs_ioc_extents *arg)
+{
+	uint64_t size_bytes = 0;
+	int nr = recovery_map(server_of(req)->config.recovery, file, arg->first,
+			      arg->nr, arg->extents, &size_bytes);
+
+	if (nr < 0)
+		fuse_reply_err(req, -nr);
+	else
+		extents_reply(req, arg, (uint32_t) nr, size_bytes);
+}
+
+static int check_extents(const struct hugetmpfs_ioc_extents *arg,
+			 uint32_t allowed_flags)
+{
+	if (!arg->nr || arg->nr > HUGETMPFS_IOC_EXTENTS ||
+	    arg->flags & ~allowed_flags || arg->reserved)
+		return -EINVAL;
+	return 0;
+}
+
+/* MAP and RECOVER: in is a whole struct, the kernel has seen to that. */
+static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
+			  const struct fuse_file_info *fi, const void *in)
+{
+	struct server *server = server_of(req);
+	struct table_record *record = inode_record(server->inodes, ino);
+	bool recovers = cmd == HUGETMPFS_IOC_RECOVER;
+	int forbidden = recovers ? O_RDONLY : O_WRONLY;
+	struct hugetmpfs_ioc_extents arg;
+	struct recovery_file file;
+	int ret;
+
+	memcpy(&arg, in, sizeof(arg));
+	ret = check_extents(&arg, recovers ? HUGETMPFS_RECOVER_DRY_RUN : 0);
+	if (!ret && !record)
+		ret = -ESTALE;
+	if (!ret && file_accmode(fi) == forbidden)
+		ret = -EBADF;
+	file.fd = ret ? ret :
+			inode_open(server->inodes, ino,
+				   recovers ? O_RDWR : O_RDONLY);
+	if (file.fd < 0) {
+		fuse_reply_err(req, -file.fd);
+		return;
+	}
+	file.ino = record->ino;
+	if (recovers)
+		recover(req, &file, &arg);
+	else
+		map(req, &file, &arg);
+	close(file.fd);
+}
+
+/* lsattr(1) and chattr(1): the kernel has checked what the caller may change. */
+static void flags_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
+			const void *in, size_t in_size, size_t out_size)
+{
+	union {
+		int flags;
+		struct fsxattr fsxattr;
+	} value = { 0 };
+	int fd = inode_open(server_of(req)->inodes, ino, O_RDONLY | O_NONBLOCK);
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	if (in_size > sizeof(value) || out_size > sizeof(value)) {
+		fuse_reply_err(req, EINVAL);
+		goto out_close;
+	}
+	if (in_size)
+		memcpy(&value, in, in_size);
+	if (ioctl(fd, cmd, &value))
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_ioctl(req, 0, &value, out_size);
+out_close:
+	close(fd);
+}
+
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned int flags, const void *in,
+	      size_t in_size, size_t out_size)
+{
+	(void) arg;
+	switch (cmd) {
+	case HUGETMPFS_IOC_MAP:
+	case HUGETMPFS_IOC_RECOVER:
+		if (flags & FUSE_IOCTL_DIR)
+			fuse_reply_err(req, ENOTTY);
+		else if (in_size != sizeof(struct hugetmpfs_ioc_extents))
+			fuse_reply_err(req, EINVAL);
+		else
+			extents_ioctl(req, ino, cmd, fi, in);
+		break;
+	case FS_IOC_GETFLAGS:
+	case FS_IOC_SETFLAGS:
+	case FS_IOC_FSGETXATTR:
+	case FS_IOC_FSSETXATTR:
+		flags_ioctl(req, ino, cmd, in, in_size, out_size);
+		break;
+	default:
+		fuse_reply_err(req, ENOTTY);
+	}
+}

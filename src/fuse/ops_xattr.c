@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Extended attributes, POSIX ACLs among them. tmpfs keeps them; the kernel has
+ * checked the caller's permission for the attribute's class.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <linux/xattr.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "fuse/ops.h"
+#include "namespace/creds.h"
+
+static int open_inode(fuse_req_t req, fuse_ino_t ino)
+{
+	return inode_open(server_of(req)->inodes, ino, O_PATH | O_NOFOLLOW);
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	int fd = open_inode(req, ino);
+	int ret = 0;
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	/* an ACL is a mode too, and may cost the caller the file's sgid bit */
+	if (!strcmp(name, "system.posix_acl_access"))
+		ret = caller_drop_fsetid(req);
+	if (!ret && setxattr(fd_path(fd).path, name, value, size, flags))
+		ret = -errno;
+	creds_restore();
+	close(fd);
+	fuse_reply_err(req, -ret);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	int fd = open_inode(req, ino);
+	int error = 0;
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	if (removexattr(fd_path(fd).path, name))
+		error = errno;
+	close(fd);
+	fuse_reply_err(req, error);
+}
+
+/* Replies a value, or its size when the caller asked for that; frees it. */
+static void value_reply(fuse_req_t req, char *value, ssize_t n, size_t size)
+{
+	if (n < 0)
+		fuse_reply_err(req, (int) -n);
+	else if (!size)
+		fuse_reply_xattr(req, (size_t) n);
+	else if ((size_t) n > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, (size_t) n);
+	free(value);
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	int fd = open_inode(req, ino);
+	char *value = NULL;
+	ssize_t n;
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	if (size)
+		value = malloc(size);
+	if (size && !value) {
+		n = -ENOMEM;
+	} else {
+		n = getxattr(fd_path(fd).path, name, value, size);
+		n = n < 0 ? -errno : n;
+	}
+	close(fd);
+	value_reply(req, value, n, size);
+}
+
+/* The whole list of names, however long it is just now. */
+static ssize_t list_names(int fd, char **names)
+{
+	char *list = malloc(XATTR_LIST_MAX);
+	ssize_t n;
+
+	if (!list)
+		return -ENOMEM;
+	n = listxattr(fd_path(fd).path, list, XATTR_LIST_MAX);
+	if (n < 0) {
+		n = -errno;
+		free(list);
+		return n;
+	}
+	*names = list;
+	return n;
+}
+
+/* tmpfs shows trusted.* to admins only; it took the daemon for the caller. */
+static ssize_t hide_trusted(fuse_req_t req, char *names, ssize_t n)
+{
+	static const char trusted[] = XATTR_TRUSTED_PREFIX;
+	ssize_t kept = 0;
+	int admin = -1;
+
+	for (ssize_t at = 0; at < n;) {
+		size_t length = strlen(names + at) + 1;
+		bool keep = strncmp(names + at, trusted, sizeof(trusted) - 1);
+
+		if (!keep && admin < 0)
+			admin = creds_process_is_admin(fuse_req_ctx(req)->pid);
+		if (keep || admin) {
+			memmove(names + kept, names + at, length);
+			kept += (ssize_t) length;
+		}
+		at += (ssize_t) length;
+	}
+	return kept;
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	int fd = open_inode(req, ino);
+	char *names = NULL;
+	ssize_t n;
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	n = list_names(fd, &names);
+	close(fd);
+	if (n > 0)
+		n = hide_trusted(req, names, n);
+	value_reply(req, names, n, size);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Opens of regular files, and the backing ids that let reads, writes and
+ * mappings of them go to the backing file without a request.
+ *
+ * All opens of an inode share one backing id (FACTS F4): the first open
+ * registers it, the last release drops it. The registered file is open for
+ * reading only: the kernel opens a file of its own for each client, and the
+ * daemon does not count as a writer (see entry.c). It is registered without
+ * CAP_FSETID and CAP_SYS_RESOURCE, for passthrough writes run with the
+ * credentials of the registering thread (F10): so suid and sgid are cleared by
+ * them as on tmpfs. The same file stays open in the daemon meanwhile; when the
+ * inode has no name left it is also what keeps the inode alive after the last
+ * release, until the kernel forgets it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ioctl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "fuse/ops.h"
+#include "namespace/creds.h"
+
+/* ABI of Linux 6.9 (linux/fuse.h); the headers of the build may be older. */
+struct backing_map {
+	int32_t fd;
+	uint32_t flags;
+	uint64_t padding;
+};
+#define BACKING_OPEN  _IOW(229, 1, struct backing_map)
+#define BACKING_CLOSE _IOW(229, 2, uint32_t)
+
+/* Registers a backing file. Returns its id, above 0, or a negative errno. */
+static int backing_id_open(struct server *server, int fd)
+{
+	struct backing_map map = { .fd = fd };
+	int id, ret;
+
+	ret = creds_drop_fsetid(0, NULL, 0);
+	if (ret)
+		return ret;
+	id = ioctl(server->config.fuse_fd, BACKING_OPEN, &map);
+	if (id <= 0)
+		id = id < 0 ? -errno : -EIO;
+	creds_restore();
+	return id;
+}
+
+static void backing_id_close(struct server *server, int32_t id)
+{
+	uint32_t arg = (uint32_t) id;
+
+	if (id && ioctl(server->config.fuse_fd, BACKING_CLOSE, &arg))
+		log_warning("cannot drop backing id %d: %m", id);
+}
+
+int passthrough_probe(struct server *server)
+{
+	int fd = openat(server->config.root_fd, ".",
+			O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int id;
+
+	if (fd < 0)
+		return -errno;
+	id = backing_id_open(server, fd);
+	close(fd);
+	if (id < 0)
+		return id;
+	backing_id_close(server, id);
+	return 0;
+}
+
+/* Makes inode->fd a file open for reading. Under inode_lock(). */
+static int hold_file(struct server *server, uint64_t nodeid,
+		     struct inode *inode)
+{
+	int fd;
+
+	if (inode->fd >= 0 && inode->fd_is_file)
+		return 0;
+	fd = inode_open(server->inodes, nodeid, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	if (inode->fd >= 0)
+		close(inode->fd);
+	inode->fd = fd;
+	inode->fd_is_file = true;
+	return 0;
+}
+
+/* The backing id of an inode, registered now if it has none. */
+static int hold_backing_id(struct server *server, struct inode *inode,
+			   struct table_record *record)
+{
+	int id = atomic_load(&record->backing_id);
+
+	if (id || !server->config.passthrough)
+		return id;
+	id = backing_id_open(server, inode->fd);
+	if (id > 0)
+		atomic_store(&record->backing_id, id);
+	return id;
+}
+
+/* Lets go of what only open files need. Under inode_lock(). */
+static void drop_file(struct server *server, struct inode *inode,
+		      struct table_record *record)
+{
+	struct stat st;
+
+	backing_id_close(server, atomic_exchange(&record->backing_id, 0));
+	if (inode->fd < 0 || (!fstat(inode->fd, &st) && !st.st_nlink))
+		return;
+	close(inode->fd);
+	inode->fd = -1;
+}
+
+int file_opened(struct server *server, uint64_t nodeid, int flags,
+		struct fuse_file_info *fi)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+	struct table_record *record = inode_record(server->inodes, nodeid);
+	int ret;
+
+	if (!inode || !record)
+		return -ESTALE;
+	inode_lock(server->inodes, nodeid);
+	ret = hold_file(server, nodeid, inode);
+	if (!ret)
+		ret = hold_backing_id(server, inode, record);
+	if (ret >= 0) {
+		atomic_fetch_add(&record->nopen, 1);
+		if ((flags & O_ACCMODE) != O_RDONLY) {
+			inode->nwriters++;
+			inode->maybe_mapped = true;
+		}
+		fi->backing_id = ret;
+		/* the kernel's own pages are used, and valid, only without */
+		fi->keep_cache = !server->config.passthrough;
+		fi->noflush = 1;
+		fi->fh = (uint64_t) (flags & O_ACCMODE);
+		ret = 0;
+	} else if (!atomic_load(&record->nopen)) {
+		drop_file(server, inode, record);
+	}
+	inode_unlock(server->inodes, nodeid);
+	return ret;
+}
+
+void file_released(struct server *server, uint64_t nodeid, int flags)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+	struct table_record *record = inode_record(server->inodes, nodeid);
+
+	if (!inode || !record)
+		return;
+	inode_lock(server->inodes, nodeid);
+	if ((flags & O_ACCMODE) != O_RDONLY && inode->nwriters)
+		inode->nwriters--;
+	if (atomic_load(&record->nopen) &&
+	    atomic_fetch_sub(&record->nopen, 1) == 1)
+		drop_file(server, inode, record);
+	inode_unlock(server->inodes, nodeid);
+}

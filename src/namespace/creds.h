@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * In whose name a thread acts on the backing. The kernel has checked the
+ * caller's permission already (default_permissions); what is put in force here
+ * decides ownership, umask and which set-id bits a change takes away.
+ *
+ * Each serving thread holds all of root's capabilities but CAP_SYS_RESOURCE.
+ * They do not change with the file system uid (SECBIT_NO_SETUID_FIXUP).
+ */
+#ifndef NAMESPACE_CREDS_H
+#define NAMESPACE_CREDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Makes the calling thread's umask and credentials its own. To be called once
+ * in each thread that uses the functions below. Returns 0 or a negative errno.
+ */
+int creds_thread_init(void);
+
+/* New inodes belong to uid and gid, and are masked by umask. */
+void creds_assume(uid_t uid, gid_t gid, mode_t umask);
+
+/*
+ * Takes CAP_FSETID away, so that the kernel clears suid and sgid at a change
+ * of data or owner as it does for somebody unprivileged, a member of gid and
+ * groups.
+ */
+int creds_drop_fsetid(gid_t gid, const gid_t *groups, size_t nr_groups);
+
+/* Back to root, with CAP_FSETID. */
+void creds_restore(void);
+
+/* Whether the process has CAP_SYS_ADMIN; false when that cannot be seen. */
+bool creds_process_is_admin(pid_t pid);
+
+#endif

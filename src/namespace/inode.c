@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The index over the inode table.
+ *
+ * A nodeid is the sequence number of a slot and the slot, so finding its
+ * record is arithmetic. The other direction, from a file handle to the slot,
+ * is a hash of chains through the private array, which is address space
+ * reserved for every slot and backed by memory only where slots are in use.
+ * Hard links come to one record because their handle is the same.
+ *
+ * The kernel keeps a request's inode alive, so a record cannot go while an
+ * operation uses it; the counts of lookups decide, under the index's mutex.
+ */
+#include "namespace/inode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define NR_LOCKS 256
+#define FIRST_BUCKETS 4096u
+
+struct inodes {
+	struct table *table;
+	int root_fd;
+	struct inode *inodes; /* TABLE_NR_SLOTS of them, mostly untouched */
+	pthread_mutex_t mutex; /* the fields below, chains, lookup counts */
+	uint32_t *buckets;
+	uint32_t nr_buckets; /* a power of two */
+	uint32_t free_slot;  /* head of the chain of free slots, 0 is none */
+	uint32_t fresh_slot; /* slots from here on were never looked at */
+	uint64_t count;
+	pthread_mutex_t locks[NR_LOCKS]; /* inode_lock(), by slot */
+};
+
+static uint32_t slot_of(uint64_t nodeid)
+{
+	return (uint32_t) nodeid;
+}
+
+static uint64_t state_of(uint64_t sequence, uint64_t word)
+{
+	return sequence << 32 | word;
+}
+
+static uint32_t *bucket_of(struct inodes *inodes,
+			   const struct backing_handle *handle)
+{
+	return &inodes->buckets[backing_handle_hash(handle) &
+				(inodes->nr_buckets - 1)];
+}
+
+static void chain_add(struct inodes *inodes, uint32_t slot)
+{
+	struct table_record *record = table_record(inodes->table, slot);
+	uint32_t *bucket = bucket_of(inodes, &record->handle);
+
+	inodes->inodes[slot].chain = *bucket;
+	*bucket = slot;
+}
+
+static void chain_remove(struct inodes *inodes, uint32_t slot)
+{
+	struct table_record *record = table_record(inodes->table, slot);
+	uint32_t *at = bucket_of(inodes, &record->handle);
+
+	while (*at != slot)
+		at = &inodes->inodes[*at].chain;
+	*at = inodes->inodes[slot].chain;
+}
+
+static uint32_t chain_find(struct inodes *inodes,
+			   const struct backing_handle *handle)
+{
+	uint32_t slot = *bucket_of(inodes, handle);
+
+	while (slot &&
+	       !backing_handle_is_equal(
+		       &table_record(inodes->table, slot)->handle, handle))
+		slot = inodes->inodes[slot].chain;
+	return slot;
+}
+
+static bool record_is_used(const struct table_record *record)
+{
+	return (uint32_t) atomic_load(&record->state) == TABLE_IN_USE;
+}
+
+/* Doubles the buckets. Without memory the chains just stay longer. */
+static void buckets_grow(struct inodes *inodes)
+{
+	uint32_t *old = inodes->buckets;
+	uint32_t *wider = calloc((size_t) inodes->nr_buckets * 2,
+				 sizeof(*wider));
+
+	if (!wider)
+		return;
+	inodes->buckets = wider;
+	inodes->nr_buckets *= 2;
+	free(old);
+	for (uint32_t slot = 1; slot < inodes->fresh_slot; slot++)
+		if (record_is_used(table_record(inodes->table, slot)))
+			chain_add(inodes, slot);
+}
+
+static void inode_init(struct inode *inode)
+{
+	*inode = (struct inode){ .fd = -1 };
+}
+
+/* A free slot, in no chain any more; or 0 with *ret set. */
+static uint32_t slot_take(struct inodes *inodes, int *ret)
+{
+	uint32_t slot = inodes->free_slot;
+
+	if (slot) {
+		inodes->free_slot = inodes->inodes[slot].chain;
+		return slot;
+	}
+	if (inodes->fresh_slot >= table_nr_slots(inodes->table)) {
+		*ret = table_grow(inodes->table);
+		if (*ret)
+			return 0;
+	}
+	return inodes->fresh_slot++;
+}
+
+/* Fills a new record; its state word goes last. */
+static void record_fill(struct table_record *record, uint64_t sequence,
+			const struct backing_handle *handle,
+			const struct stat *st)
+{
+	atomic_store(&record->nlookup, 1);
+	atomic_store(&record->backing_id, 0);
+	atomic_store(&record->nopen, 0);
+	record->ino = st->st_ino;
+	record->handle = *handle;
+	record->mode = st->st_mode & S_IFMT;
+	atomic_store(&record->state, state_of(sequence, TABLE_IN_USE));
+}
+
+static int intern_new(struct inodes *inodes,
+		      const struct backing_handle *handle,
+		      const struct stat *st, uint64_t *nodeid)
+{
+	struct table_record *record;
+	uint64_t sequence;
+	int ret = 0;
+	uint32_t slot = slot_take(inodes, &ret);
+
+	if (!slot)
+		return ret;
+	record = table_record(inodes->table, slot);
+	sequence = atomic_load(&record->state) >> 32;
+	inode_init(&inodes->inodes[slot]);
+	record_fill(record, sequence, handle, st);
+	chain_add(inodes, slot);
+	if (++inodes->count > inodes->nr_buckets)
+		buckets_grow(inodes);
+	*nodeid = sequence << 32 | slot;
+	return 0;
+}
+
+static int intern_handle(struct inodes *inodes,
+			 const struct backing_handle *handle,
+			 const struct stat *st, uint64_t *nodeid)
+{
+	uint32_t slot;
+	int ret = 0;
+
+	pthread_mutex_lock(&inodes->mutex);
+	slot = chain_find(inodes, handle);
+	if (slot) {
+		struct table_record *record = table_record(inodes->table, slot);
+
+		atomic_fetch_add(&record->nlookup, 1);
+		*nodeid = (atomic_load(&record->state) >> 32) << 32 | slot;
+	} else {
+		ret = intern_new(inodes, handle, st, nodeid);
+	}
+	pthread_mutex_unlock(&inodes->mutex);
+	return ret;
+}
+
+int inode_intern(struct inodes *inodes, int fd, const struct stat *st,
+		 uint64_t *nodeid)
+{
+	struct backing_handle handle;
+	int ret = backing_handle_of(fd, &handle);
+
+	return ret ? ret : intern_handle(inodes, &handle, st, nodeid);
+}
+
+struct table_record *inode_record(struct inodes *inodes, uint64_t nodeid)
+{
+	uint32_t slot = slot_of(nodeid);
+	struct table_record *record;
+
+	if (!slot || slot >= table_nr_slots(inodes->table))
+		return NULL;
+	record = table_record(inodes->table, slot);
+	if (atomic_load(&record->state) != state_of(nodeid >> 32, TABLE_IN_USE))
+		return NULL;
+	return record;
+}
+
+struct inode *inode_find(struct inodes *inodes, uint64_t nodeid)
+{
+	if (!inode_record(inodes, nodeid))
+		return NULL;
+	return &inodes->inodes[slot_of(nodeid)];
+}
+
+void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
+{
+	struct table_record *record;
+	uint32_t slot = slot_of(nodeid);
+	int fd = -1;
+
+	pthread_mutex_lock(&inodes->mutex);
+	record = inode_record(inodes, nodeid);
+	if (record && slot != TABLE_ROOT_SLOT) {
+		uint64_t had = atomic_load(&record->nlookup);
+
+		atomic_store(&record->nlookup,
+			     had > nlookup ? had - nlookup : 0);
+		if (had <= nlookup) {
+			fd = inodes->inodes[slot].fd;
+			chain_remove(inodes, slot);
+			atomic_store(&record->state,
+				     state_of((nodeid >> 32) + 1, TABLE_FREE));
+			inodes->inodes[slot].chain = inodes->free_slot;
+			inodes->free_slot = slot;
+			inodes->count--;
+		}
+	}
+	pthread_mutex_unlock(&inodes->mutex);
+	if (fd >= 0)
+		close(fd);
+}
+
+int inode_open(struct inodes *inodes, uint64_t nodeid, int flags)
+{
+	struct table_record *record = inode_record(inodes, nodeid);
+
+	if (!record)
+		return -ESTALE;
+	return backing_handle_open(inodes->root_fd, &record->handle, flags);
+}
+
+void inode_unlinked(struct inodes *inodes, int fd)
+{
+	struct backing_handle handle;
+	struct stat st;
+	uint32_t slot;
+
+	if (fstat(fd, &st) || st.st_nlink ||
+	    backing_handle_of(fd, &handle))
+		goto out_close;
+	pthread_mutex_lock(&inodes->mutex);
+	slot = chain_find(inodes, &handle);
+	if (slot) {
+		struct inode *inode = &inodes->inodes[slot];
+
+		pthread_mutex_lock(&inodes->locks[slot % NR_LOCKS]);
+		if (inode->fd < 0) {
+			inode->fd = fd;
+			inode->fd_is_file = false;
+			fd = -1;
+		}
+		pthread_mutex_unlock(&inodes->locks[slot % NR_LOCKS]);
+	}
+	pthread_mutex_unlock(&inodes->mutex);
+out_close:
+	if (fd >= 0)
+		close(fd);
+}
+
+void inode_lock(struct inodes *inodes, uint64_t nodeid)
+{
+	pthread_mutex_lock(&inodes->locks[slot_of(nodeid) % NR_LOCKS]);
+}
+
+void inode_unlock(struct inodes *inodes, uint64_t nodeid)
+{
+	pthread_mutex_unlock(&inodes->locks[slot_of(nodeid) % NR_LOCKS]);
+}
+
+uint64_t inodes_count(struct inodes *inodes)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&inodes->mutex);
+	count = inodes->count;
+	pthread_mutex_unlock(&inodes->mutex);
+	return count;
+}
+
+/* Rebuilds chains from the records of a table that was in use before. */
+static void index_records(struct inodes *inodes)
+{
+	uint32_t nr = table_nr_slots(inodes->table);
+
+	for (uint32_t slot = TABLE_ROOT_SLOT; slot < nr; slot++) {
+		struct table_record *record = table_record(inodes->table, slot);
+
+		if (record_is_used(record)) {
+			inode_init(&inodes->inodes[slot]);
+			inodes->inodes[slot].maybe_mapped = true;
+			chain_add(inodes, slot);
+			inodes->count++;
+		} else if (atomic_load(&record->state)) {
+			inodes->inodes[slot].chain = inodes->free_slot;
+			inodes->free_slot = slot;
+		} else {
+			continue;
+		}
+		inodes->fresh_slot = slot + 1;
+	}
+}
+
+static int enter_root(struct inodes *inodes)
+{
+	uint64_t nodeid;
+	struct stat st;
+	int ret;
+
+	if (inode_record(inodes, TABLE_ROOT_SLOT))
+		return 0;
+	if (fstat(inodes->root_fd, &st))
+		return -errno;
+	ret = inode_intern(inodes, inodes->root_fd, &st, &nodeid);
+	if (!ret && nodeid != TABLE_ROOT_SLOT)
+		return -EUCLEAN;
+	return ret;
+}
+
+int inodes_open(struct inodes **out, struct table *table, int root_fd)
+{
+	size_t bytes = (size_t) TABLE_NR_SLOTS * sizeof(struct inode);
+	struct inodes *inodes = calloc(1, sizeof(*inodes));
+	int ret = -ENOMEM;
+
+	if (!inodes)
+		return -ENOMEM;
+	inodes->table = table;
+	inodes->root_fd = root_fd;
+	inodes->fresh_slot = TABLE_ROOT_SLOT;
+	inodes->nr_buckets = FIRST_BUCKETS;
+	inodes->buckets = calloc(FIRST_BUCKETS, sizeof(*inodes->buckets));
+	if (!inodes->buckets)
+		goto err_free;
+	inodes->inodes = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (inodes->inodes == MAP_FAILED) {
+		ret = -errno;
+		goto err_buckets;
+	}
+	pthread_mutex_init(&inodes->mutex, NULL);
+	for (unsigned i = 0; i < NR_LOCKS; i++)
+		pthread_mutex_init(&inodes->locks[i], NULL);
+	index_records(inodes);
+	ret = enter_root(inodes);
+	if (ret)
+		goto err_unmap;
+	*out = inodes;
+	return 0;
+
+err_unmap:
+	munmap(inodes->inodes, bytes);
+err_buckets:
+	free(inodes->buckets);
+err_free:
+	free(inodes);
+	return ret;
+}
+
+void inodes_close(struct inodes *inodes)
+{
+	for (uint32_t slot = TABLE_ROOT_SLOT; slot < inodes->fresh_slot; slot++)
+		if (record_is_used(table_record(inodes->table, slot)) &&
+		    inodes->inodes[slot].fd >= 0)
+			close(inodes->inodes[slot].fd);
+	munmap(inodes->inodes, (size_t) TABLE_NR_SLOTS * sizeof(struct inode));
+	free(inodes->buckets);
+	free(inodes);
+}

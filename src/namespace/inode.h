@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which file a nodeid is: the daemon's private view of the inode table, with
+ * the index by handle and what is known of each inode for this process only.
+ */
+#ifndef NAMESPACE_INODE_H
+#define NAMESPACE_INODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "namespace/table.h"
+
+struct inodes;
+
+/*
+ * What this process knows of one inode. Fields but the chain are under
+ * inode_lock().
+ */
+struct inode {
+	uint32_t chain;	   /* next slot of the same bucket; the index's mutex */
+	uint32_t nwriters; /* opens for writing among the opens */
+	int fd;		   /* held open: the backing file of an open inode, or
+			      the pin of one without a name; -1 when none */
+	bool fd_is_file;   /* fd is open for reading, not O_PATH */
+	bool maybe_mapped; /* was open for writing: a mapping may still write */
+};
+
+/*
+ * Opens the index over a table, reading what the table holds, and enters the
+ * root directory. The table and root_fd are borrowed. Returns 0 or a negative
+ * errno.
+ */
+int inodes_open(struct inodes **out, struct table *table, int root_fd);
+void inodes_close(struct inodes *inodes);
+
+/*
+ * Enters the inode that fd (O_PATH will do) is open on, or finds it, and
+ * counts one more lookup by the kernel. Returns 0 or a negative errno.
+ */
+int inode_intern(struct inodes *inodes, int fd, const struct stat *st,
+		 uint64_t *nodeid);
+
+/* Takes lookups back; the last one forgets the inode. */
+void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup);
+
+/* The inode and its record, or NULL when the nodeid names none. */
+struct inode *inode_find(struct inodes *inodes, uint64_t nodeid);
+struct table_record *inode_record(struct inodes *inodes, uint64_t nodeid);
+
+/*
+ * Opens the inode anew with open(2) flags, whatever its name is now. Returns
+ * an fd that is the caller's, or a negative errno, -ESTALE for a bad nodeid.
+ */
+int inode_open(struct inodes *inodes, uint64_t nodeid, int flags);
+
+/*
+ * To be called after a name of the inode was removed: when that was the last
+ * one and the kernel still knows the inode, fd is kept as its pin, for a
+ * handle alone would not keep it alive. Takes fd over in every case.
+ */
+void inode_unlinked(struct inodes *inodes, int fd);
+
+/* Serialises open, release and attributes of one inode. Never held across a
+ * reply. */
+void inode_lock(struct inodes *inodes, uint64_t nodeid);
+void inode_unlock(struct inodes *inodes, uint64_t nodeid);
+
+/* Inodes that the kernel knows, the root included. */
+uint64_t inodes_count(struct inodes *inodes);
+
+#endif
