@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The tables in the memfd: what is made can be opened again, what is damaged
+ * is refused.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "namespace/table.h"
+
+static void test_create_then_open(void **state)
+{
+	int fd = table_create();
+	struct table *table;
+
+	(void) state;
+	assert_true(fd >= 0);
+	assert_int_equal(table_open(&table, fd), 0);
+	assert_true(table_nr_slots(table) > TABLE_ROOT_SLOT);
+	assert_int_equal(table_record(table, TABLE_ROOT_SLOT)->state, 0);
+	table_close(table);
+	close(fd);
+}
+
+static void test_content_outlives_the_mapping(void **state)
+{
+	int fd = table_create();
+	struct table *table;
+	uint32_t slot;
+
+	(void) state;
+	assert_int_equal(table_open(&table, fd), 0);
+	slot = table_nr_slots(table);
+	assert_int_equal(table_grow(table), 0);
+	assert_true(table_nr_slots(table) > slot);
+	table_record(table, slot)->ino = 42;
+	table_counters(table)[TABLE_NR_COUNTERS - 1] = 7;
+	table_close(table);
+
+	assert_int_equal(table_open(&table, fd), 0);
+	assert_int_equal(table_record(table, slot)->ino, 42);
+	assert_int_equal(table_counters(table)[TABLE_NR_COUNTERS - 1], 7);
+	table_close(table);
+	close(fd);
+}
+
+/* Each byte of the header decides: with any of them wrong it is refused. */
+static void test_damaged_header_is_refused(void **state)
+{
+	const size_t header_bytes = 8 + 4 * sizeof(uint32_t);
+
+	(void) state;
+	for (size_t at = 0; at < header_bytes; at++) {
+		int fd = table_create();
+		struct table *table;
+		unsigned char byte;
+
+		assert_int_equal(pread(fd, &byte, 1, (off_t) at), 1);
+		byte ^= 0x40;
+		assert_int_equal(pwrite(fd, &byte, 1, (off_t) at), 1);
+		assert_int_equal(table_open(&table, fd), -EUCLEAN);
+		close(fd);
+	}
+}
+
+static void test_short_file_is_refused(void **state)
+{
+	const off_t sizes[] = { 0, 1, 23, 24, 4096, 8192, 8192 + 64 };
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int fd = table_create();
+		struct table *table;
+
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		assert_int_equal(table_open(&table, fd), -EUCLEAN);
+		close(fd);
+	}
+}
+
+static void test_foreign_file_is_refused(void **state)
+{
+	int fd = memfd_create("foreign", MFD_CLOEXEC);
+	struct table *table;
+
+	(void) state;
+	assert_int_equal(ftruncate(fd, 64 << 20), 0);
+	assert_int_equal(table_open(&table, fd), -EUCLEAN);
+	close(fd);
+	assert_int_equal(table_open(&table, -1), -EBADF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_create_then_open),
+		cmocka_unit_test(test_content_outlives_the_mapping),
+		cmocka_unit_test(test_damaged_header_is_refused),
+		cmocka_unit_test(test_short_file_is_refused),
+		cmocka_unit_test(test_foreign_file_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
