@@ -14,7 +14,8 @@
  * lease is given back at once. The daemon itself holds backing files open for
  * reading only, so it does not stand in its own way. The test is made under the
  * lock that opens take, with no open for writing accounted: no opener can ever
- * meet the lease.
+ * meet the lease. What the kernel kept from before the open for writing is
+ * taken back from it when that open comes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -108,8 +109,22 @@ double attr_timeout(struct server *server, uint64_t nodeid,
 		cacheable = has_no_writer(server, nodeid);
 		inode->maybe_mapped = !cacheable;
 	}
+	inode->attr_cached |= cacheable;
 	inode_unlock(server->inodes, nodeid);
 	return cacheable ? SERVER_FOREVER : 0;
+}
+
+void attr_uncache(struct server *server, uint64_t nodeid)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+	bool cached;
+
+	inode_lock(server->inodes, nodeid);
+	cached = inode->attr_cached;
+	inode->attr_cached = false;
+	inode_unlock(server->inodes, nodeid);
+	if (cached)
+		fuse_lowlevel_notify_inval_inode(server->session, nodeid, -1, 0);
 }
 
 int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry)
@@ -126,7 +141,6 @@ int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry)
 	entry->ino = nodeid;
 	entry->generation = (nodeid >> 32) + 1;
 	entry->entry_timeout = SERVER_FOREVER;
-	entry->attr_timeout = attr_timeout(server, nodeid, &entry->attr);
 	return 0;
 }
 
@@ -158,6 +172,7 @@ void entry_reply(fuse_req_t req, int fd)
 		fuse_reply_err(req, -ret);
 		return;
 	}
+	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
 	/* the kernel does not forget what it never got */
 	if (fuse_reply_entry(req, &entry) == -ENOENT)
 		entry_forget(server, &entry);

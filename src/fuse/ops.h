@@ -61,8 +61,15 @@ double attr_timeout(struct server *server, uint64_t nodeid,
 		    const struct stat *st);
 
 /*
- * Fills an entry for the inode that fd is open on and counts a lookup. After
- * success the entry must be replied or be given back with entry_forget().
+ * Takes back from the kernel what it has kept of the attributes. To be called
+ * when an open for writing has been accounted, before it is replied.
+ */
+void attr_uncache(struct server *server, uint64_t nodeid);
+
+/*
+ * Fills an entry for the inode that fd is open on, all but attr_timeout, and
+ * counts a lookup. After success the entry must be replied or be given back
+ * with entry_forget().
  */
 int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry);
 void entry_forget(struct server *server, const struct fuse_entry_param *entry);

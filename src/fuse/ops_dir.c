@@ -101,8 +101,9 @@ static size_t add_plus(fuse_req_t req, struct directory *directory, char *at,
 	if (!is_dot(dirent->d_name)) {
 		fd = entry_open(dirfd(directory->stream), dirent->d_name);
 		/* without an entry the kernel looks the name up when needed */
-		if (fd >= 0 && entry_fill(server, fd, &entry))
-			entry.ino = 0;
+		if (fd >= 0 && !entry_fill(server, fd, &entry))
+			entry.attr_timeout = attr_timeout(server, entry.ino,
+							  &entry.attr);
 		if (fd >= 0)
 			close(fd);
 	}

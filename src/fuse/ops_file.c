@@ -33,7 +33,6 @@ static void created_reply(fuse_req_t req, int fd, struct fuse_file_info *fi)
 		fuse_reply_err(req, -ret);
 		return;
 	}
-	/* now that it is open for writing, its attributes do not keep */
 	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
 	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
 		file_released(server, entry.ino, fi->flags);
@@ -89,6 +88,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	close(fd);
 	ret = file_opened(server, ino, fi->flags, fi);
+	if (!ret && (fi->flags & O_ACCMODE) != O_RDONLY)
+		attr_uncache(server, ino);
 	if (ret)
 		fuse_reply_err(req, -ret);
 	else if (fuse_reply_open(req, fi) == -ENOENT)

@@ -25,6 +25,7 @@ struct inode {
 			      the pin of one without a name; -1 when none */
 	bool fd_is_file;   /* fd is open for reading, not O_PATH */
 	bool maybe_mapped; /* was open for writing: a mapping may still write */
+	bool attr_cached;  /* the kernel may have kept the attributes */
 };
 
 /*
