@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# What every integration test begins with: . "${0%/*}/lib.sh"
+#
+# A test is one script tests/integration/NAME.sh. It passes when it ends with
+# 0; any command that fails ends it (set -e), and fail, assert* say why. 77 is
+# "skipped". "# timeout: SECONDS" among its first lines replaces the 120 seconds
+# that a test may take. It runs as root, by tests/run or alone:
+#
+#	sudo tests/integration/NAME.sh
+#
+# HT_BUILD names the build tree (found by itself in build/ or at the top),
+# HT_DIR is the test's own folder: whatever it makes lies there, with one
+# hugetmpfs at $MNT. Helper programs tests/integration/X.c are built as
+# $HT_BUILD/tests/integration/X.
+set -Eeuo pipefail
+shopt -s inherit_errexit
+umask 022
+export LC_ALL=C
+
+HT_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/cleanup.sh
+. "$HT_SRC/tests/cleanup.sh"
+
+# ---- the end of a test ----
+
+skip() # REASON
+{
+	echo "skipped: $*"
+	exit 77
+}
+
+fail() # MESSAGE
+{
+	echo "FAILED: $*"
+	exit 1
+}
+
+# COMMAND is run when the test ends, however it ends; the last one first.
+at_exit() # COMMAND
+{
+	HT_AT_EXIT="$1
+$HT_AT_EXIT"
+}
+
+# A test that passed must be able to unmount, and nothing may be left of the
+# mount then; what else it started is ended here.
+ht_end_well()
+{
+	local jobs left
+
+	jobs=$(jobs -p)
+	# shellcheck disable=SC2086 # a list of numbers
+	[ -z "$jobs" ] || kill $jobs 2>/dev/null
+	wait
+	cleanup_umount "$HT_DIR" || return 1
+	cleanup_swaps "$HT_DIR"
+	cleanup_cgroups "$HT_DIR"
+	left=$(cleanup_wait "$HT_DIR")
+	[ -z "$left" ] && return 0
+	printf 'FAILED: left behind:\n%s\n' "$left"
+	return 1
+}
+
+ht_on_exit()
+{
+	local status=$?
+
+	trap - EXIT ERR TERM INT
+	set +e
+	eval "$HT_AT_EXIT"
+	export -n HT_DIR
+	cd /
+	kill "$HT_WATCHDOG" 2>/dev/null
+	wait "$HT_WATCHDOG"
+	if [ $status = 0 ]; then
+		ht_end_well || status=1
+	fi
+	[ $status = 0 ] || cleanup_all "$HT_DIR"
+	if [ -n "$HT_OWN_DIR" ]; then
+		rm -rf --one-file-system "$HT_DIR"
+		[ $status = 0 ] && echo "passed"
+	fi
+	exit $status
+}
+
+ht_on_error() # STATUS LINE COMMAND
+{
+	echo "FAILED: line $2: status $1: $3"
+}
+
+# Nothing of a test may wait for ever: after its time its FUSE connections
+# are aborted, which wakes up everybody, and then it is ended.
+ht_watchdog() # SECONDS
+{
+	local main=$$
+
+	(
+		trap - EXIT ERR INT
+		trap 'kill $!; exit 0' TERM
+		export -n HT_DIR
+		sleep "$1" &
+		wait $!
+		echo "FAILED: took longer than $1 seconds"
+		cleanup_abort "$HT_DIR"
+		kill -TERM "$main"
+		# a shell heeds a signal only after its current command
+		sleep 1
+		# shellcheck disable=SC2046 # a list of numbers
+		kill $(cleanup_pids "$HT_DIR") 2>/dev/null
+	) &
+	HT_WATCHDOG=$!
+}
+
+# ---- assertions ----
+
+assert() # COMMAND ARG...
+{
+	"$@" || fail "line ${BASH_LINENO[0]}: expected to succeed: $*"
+}
+
+refute() # COMMAND ARG...
+{
+	if "$@"; then
+		fail "line ${BASH_LINENO[0]}: expected to fail: $*"
+	fi
+}
+
+assert_eq() # ACTUAL EXPECTED WHAT
+{
+	[ "$1" = "$2" ] ||
+		fail "line ${BASH_LINENO[0]}: $3: '$1', expected '$2'"
+}
+
+assert_ge() # ACTUAL MINIMUM WHAT
+{
+	[ "$1" -ge "$2" ] ||
+		fail "line ${BASH_LINENO[0]}: $3: $1, expected at least $2"
+}
+
+assert_le() # ACTUAL MAXIMUM WHAT
+{
+	[ "$1" -le "$2" ] ||
+		fail "line ${BASH_LINENO[0]}: $3: $1, expected at most $2"
+}
+
+assert_match() # TEXT EXTENDED_REGEX WHAT
+{
+	[[ $1 =~ $2 ]] ||
+		fail "line ${BASH_LINENO[0]}: $3: '$1' does not match '$2'"
+}
+
+# Runs the command; its exit code must be STATUS. Output is left in $OUT.
+assert_status() # STATUS COMMAND ARG...
+{
+	local expected=$1 status=0
+
+	shift
+	OUT=$("$@" 2>&1) || status=$?
+	[ "$status" = "$expected" ] || fail "line ${BASH_LINENO[0]}:" \
+		"exit code $status, expected $expected: $*: $OUT"
+}
+
+# Waits until COMMAND succeeds, for at most SECONDS.
+wait_for() # SECONDS COMMAND ARG...
+{
+	local end=$((SECONDS + $1 + 1)) seconds=$1
+
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] ||
+			fail "line ${BASH_LINENO[0]}: not after $seconds s: $*"
+		sleep 0.05
+	done
+}
+
+# ---- the mount ----
+
+# Mounts the hugetmpfs that was built, with "-o OPTIONS", at $MNT, or at the
+# second argument (which must lie below $HT_DIR); it is unmounted at the end.
+mount_start() # [OPTIONS [MOUNTPOINT]]
+{
+	local mnt=${2:-$MNT}
+
+	mkdir -p "$mnt"
+	"$HUGETMPFS" ${1:+-o "$1"} "$mnt" ||
+		fail "line ${BASH_LINENO[0]}: mount failed"
+	mount_is_there "$mnt" || fail "$mnt is not in mountinfo"
+}
+
+mount_is_there() # [MOUNTPOINT]
+{
+	[ -n "$(cleanup_mounts "${1:-$MNT}")" ]
+}
+
+# Unmounts and waits until the keeper is gone with all it had.
+mount_stop() # [MOUNTPOINT]
+{
+	local mnt=${1:-$MNT} keeper
+
+	keeper=$(mount_keeper "$mnt")
+	umount "$mnt"
+	wait_for 10 test ! -d "/proc/$keeper"
+}
+
+# Pid of the keeper; mount_daemon: of the daemon, the keeper's only child.
+mount_keeper() # [MOUNTPOINT]
+{
+	local file
+
+	for file in /run/hugetmpfs/[0-9]*/mount; do
+		if grep -qFx "mountpoint ${1:-$MNT}" "$file" 2>/dev/null; then
+			file=${file#/run/hugetmpfs/}
+			echo "${file%/mount}"
+			return 0
+		fi
+	done
+	return 1
+}
+
+mount_daemon() # [MOUNTPOINT]
+{
+	local keeper
+
+	keeper=$(mount_keeper "$@")
+	cat "/proc/$keeper/task/$keeper/children"
+}
+
+# ---- what the kernel says ----
+
+# KiB of a field of /proc/meminfo, e.g. ShmemHugePages.
+meminfo_kib() # FIELD
+{
+	awk -v field="$1:" '$1 == field { print $2 }' /proc/meminfo
+}
+
+# KiB of a field of smaps (e.g. ShmemPmdMapped) summed up over the mappings
+# of the file at PATH in process PID.
+smaps_kib() # PID FIELD PATH
+{
+	awk -v field="$2:" -v path="$3" '
+		/^[0-9a-f]+-[0-9a-f]+ / {
+			name = $0
+			for (i = 0; i < 5; i++)
+				sub(/^[^ ]+ +/, "", name)
+			ours = name == path || name == path " (deleted)"
+		}
+		ours && $1 == field { sum += $2 }
+		END { print sum + 0 }' "/proc/$1/smaps"
+}
+
+# ---- swap ----
+
+# A swap file of its own, MIB large; on a file system that cannot swap to a
+# file, through a loop device. Removed at the end of the test.
+swap_start() # MIB
+{
+	local file=$HT_DIR/swapfile device
+
+	dd if=/dev/zero of="$file" bs=1M count="$1" status=none
+	chmod 600 "$file"
+	mkswap -q "$file" >/dev/null
+	swapon "$file" 2>/dev/null && return 0
+	device=$(losetup -f --show "$file") || skip "no loop device for swap"
+	swapon "$device" || skip "no swap can be added here"
+}
+
+swap_stop()
+{
+	cleanup_swaps "$HT_DIR"
+	rm -f "$HT_DIR/swapfile"
+}
+
+# ---- memory cgroups, version 1 or 2 ----
+
+# Makes the memory cgroup NAME of this test and prints its folder.
+cgroup_create() # NAME [LIMIT_BYTES]
+{
+	local root=/sys/fs/cgroup dir limit=memory.max
+
+	if [ -d "$root/memory" ]; then
+		root=$root/memory
+		limit=memory.limit_in_bytes
+	elif grep -qw memory "$root/cgroup.controllers" 2>/dev/null; then
+		echo +memory >"$root/cgroup.subtree_control"
+	else
+		skip "no memory cgroup here"
+	fi
+	dir=$root/${HT_DIR##*/}-$1
+	mkdir "$dir"
+	[ -z "${2:-}" ] || echo "$2" >"$dir/$limit"
+	echo "$dir"
+}
+
+# Runs COMMAND in place of this shell, inside the cgroup: use in ( ).
+cgroup_exec() # DIR COMMAND ARG...
+{
+	echo "$BASHPID" >"$1/cgroup.procs"
+	shift
+	exec "$@"
+}
+
+# Bytes charged to it.
+cgroup_bytes() # DIR
+{
+	cat "$1/memory.usage_in_bytes" 2>/dev/null || cat "$1/memory.current"
+}
+
+# Bytes of shared memory (tmpfs) charged to it.
+cgroup_shmem_bytes() # DIR
+{
+	awk '$1 == "shmem" { print $2 }' "$1/memory.stat"
+}
+
+# ---- beginning ----
+
+[ "$(id -u)" = 0 ] || { echo "skipped: not root"; exit 77; }
+[ -c /dev/fuse ] || { echo "skipped: no /dev/fuse"; exit 77; }
+if [ -z "${HT_BUILD:-}" ]; then
+	HT_BUILD=$HT_SRC
+	[ ! -x "$HT_SRC/build/hugetmpfs" ] || HT_BUILD=$HT_SRC/build
+fi
+HUGETMPFS=$HT_BUILD/hugetmpfs
+HUGETMPFSCTL=$HT_BUILD/hugetmpfsctl
+[ -x "$HUGETMPFS" ] || { echo "$HUGETMPFS is not built"; exit 1; }
+export HT_BUILD HUGETMPFS HUGETMPFSCTL
+
+HT_AT_EXIT=
+HT_WATCHDOG=
+HT_OWN_DIR=
+HT_DIR=${HT_RUN_DIR:-}
+if [ -z "$HT_DIR" ]; then
+	HT_DIR=$(mktemp -d /tmp/hugetmpfs-test.XXXXXX)
+	HT_OWN_DIR=yes
+fi
+export HT_DIR
+MNT=$HT_DIR/mnt
+trap ht_on_exit EXIT
+trap 'ht_on_error $? $LINENO "$BASH_COMMAND"' ERR
+trap 'exit 1' TERM INT
+ht_watchdog "${HT_TIMEOUT:-$(sed -n '1,15s/^# timeout: //p' "$0" | grep . || echo 120)}"
