@@ -40,7 +40,7 @@ void caller_assume(fuse_req_t req)
 	creds_assume(ctx->uid, ctx->gid, ctx->umask);
 }
 
-int caller_drop_fsetid(fuse_req_t req)
+int caller_drop(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	gid_t groups[256];
@@ -52,7 +52,7 @@ int caller_drop_fsetid(fuse_req_t req)
 		nr = fuse_req_getgroups(req, 256, groups);
 	if (nr < 0 || nr > 256)
 		nr = 0; /* an unknown member is a stranger: bits are cleared */
-	return creds_drop_fsetid(ctx->gid, groups, (size_t) nr);
+	return creds_drop(ctx->gid, groups, (size_t) nr);
 }
 
 int attr_get(struct server *server, uint64_t nodeid, struct stat *st)

@@ -45,11 +45,11 @@ static inline struct server *server_of(fuse_req_t req)
 void caller_assume(fuse_req_t req);
 
 /*
- * Takes CAP_FSETID away when the caller has not got it, with the caller's
- * groups in force: what suid and sgid bits lose by the next change is then
+ * Takes capabilities away that the caller has not got either (creds_drop()),
+ * with the caller's groups in force: what suid and sgid bits lose by the next change is then
  * what they would lose by the caller's own. Undone by creds_restore().
  */
-int caller_drop_fsetid(fuse_req_t req);
+int caller_drop(fuse_req_t req);
 
 /* entry.c: what the kernel is told of an inode */
 

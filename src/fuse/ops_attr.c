@@ -63,7 +63,7 @@ static int set_owner(fuse_req_t req, int fd, const struct stat *attr, int to_set
 {
 	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t) -1;
 	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t) -1;
-	int ret = caller_drop_fsetid(req);
+	int ret = caller_drop(req);
 
 	if (!ret && fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
 		ret = -errno;
@@ -83,7 +83,7 @@ static int set_size(fuse_req_t req, fuse_ino_t ino, int fd, off_t size,
 				 (uint64_t) size >> HUGETMPFS_EXTENT_SHIFT,
 				 UINT64_MAX);
 	if (kill_suidgid)
-		ret = creds_drop_fsetid(0, NULL, 0);
+		ret = creds_drop(0, NULL, 0);
 	if (!ret && truncate(fd_path(fd).path, size))
 		ret = -errno;
 	creds_restore();
@@ -112,16 +112,25 @@ static int set_times(int fd, const struct stat *attr, int to_set)
 	return utimensat(fd, "", times, AT_EMPTY_PATH) ? -errno : 0;
 }
 
+#define SET_TIMES                                                              \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+	 FUSE_SET_ATTR_MTIME_NOW)
+#define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
+#define SET_ANY                                                                \
+	(SET_OWNER | SET_TIMES | FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MODE)
+
 /*
  * Owner before mode, as chown clears bits that a mode given with it sets;
- * times last, as the others change them.
+ * times last, as the others change them. A request to set nothing is what the
+ * kernel makes of a change of owner to nobody new, or before an fallocate: all
+ * that is left for the backing to do is to clear set-id bits.
  */
 static int set_attributes(fuse_req_t req, fuse_ino_t ino, int fd,
 			  const struct stat *attr, int to_set)
 {
 	int ret = 0;
 
-	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+	if (to_set & SET_OWNER || !(to_set & SET_ANY))
 		ret = set_owner(req, fd, attr, to_set);
 	if (!ret && to_set & FUSE_SET_ATTR_SIZE)
 		ret = set_size(req, ino, fd, attr->st_size,
@@ -129,8 +138,7 @@ static int set_attributes(fuse_req_t req, fuse_ino_t ino, int fd,
 	if (!ret && to_set & FUSE_SET_ATTR_MODE &&
 	    chmod(fd_path(fd).path, attr->st_mode & 07777))
 		ret = -errno;
-	if (!ret && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |
-			      FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW))
+	if (!ret && to_set & SET_TIMES)
 		ret = set_times(fd, attr, to_set);
 	return ret;
 }

@@ -6,7 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fuse/ops.h"
@@ -116,6 +119,25 @@ static void release_range(struct server *server, fuse_ino_t ino, int mode,
 				 last - first + 1);
 }
 
+/*
+ * tmpfs counts pages beyond the end of the file against the caller's limit of
+ * file size too; the kernel's FUSE code leaves that to the file system.
+ */
+static int check_size_limit(fuse_req_t req, int fd, int mode, off_t end)
+{
+	pid_t pid = fuse_req_ctx(req)->pid;
+	struct rlimit limit;
+	struct stat st;
+
+	if (mode != FALLOC_FL_KEEP_SIZE || pid <= 0 ||
+	    prlimit(pid, RLIMIT_FSIZE, NULL, &limit) ||
+	    limit.rlim_cur == RLIM_INFINITY || (rlim_t) end <= limit.rlim_cur ||
+	    fstat(fd, &st) || end <= st.st_size)
+		return 0;
+	syscall(SYS_tkill, pid, SIGXFSZ);
+	return -EFBIG;
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		  off_t length, struct fuse_file_info *fi)
 {
@@ -129,7 +151,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		return;
 	}
 	release_range(server, ino, mode, offset, length);
-	ret = caller_drop_fsetid(req);
+	ret = check_size_limit(req, fd, mode, offset + length);
+	if (!ret)
+		ret = caller_drop(req);
 	if (!ret && fallocate(fd, mode, offset, length))
 		ret = -errno;
 	creds_restore();
@@ -190,7 +214,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		return;
 	}
 	if (fi->kill_suidgid)
-		ret = creds_drop_fsetid(0, NULL, 0);
+		ret = creds_drop(0, NULL, 0);
 	if (!ret) {
 		n = pwrite(fd, data, size, offset);
 		ret = n < 0 ? -errno : 0;

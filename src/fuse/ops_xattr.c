@@ -32,7 +32,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	}
 	/* an ACL is a mode too, and may cost the caller the file's sgid bit */
 	if (!strcmp(name, "system.posix_acl_access"))
-		ret = caller_drop_fsetid(req);
+		ret = caller_drop(req);
 	if (!ret && setxattr(fd_path(fd).path, name, value, size, flags))
 		ret = -errno;
 	creds_restore();

@@ -38,7 +38,7 @@ static int backing_id_open(struct server *server, int fd)
 	struct backing_map map = { .fd = fd };
 	int id, ret;
 
-	ret = creds_drop_fsetid(0, NULL, 0);
+	ret = creds_drop(0, NULL, 0);
 	if (ret)
 		return ret;
 	id = ioctl(server->config.fuse_fd, BACKING_OPEN, &map);

@@ -25,25 +25,28 @@ static __thread struct {
 	uid_t uid;
 	gid_t gid;
 	mode_t umask;
-	bool without_fsetid;
+	bool dropped;
 	bool with_groups;
 } now;
 
-static int change_capability(unsigned capability, bool raise)
+static int change_capabilities(bool raise)
 {
+	const uint32_t bits = CAP_TO_MASK(CAP_FSETID) |
+			      CAP_TO_MASK(CAP_SYS_RESOURCE);
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-	uint32_t bit = CAP_TO_MASK(capability);
-	uint32_t *effective = &data[CAP_TO_INDEX(capability)].effective;
 
+	_Static_assert(CAP_FSETID < 32 && CAP_SYS_RESOURCE < 32,
+		       "both lie in the first word");
 	if (syscall(SYS_capget, &header, data))
 		return -errno;
-	*effective = raise ? *effective | bit : *effective & ~bit;
-	if (syscall(SYS_capset, &header, data))
-		return -errno;
-	return 0;
+	if (raise)
+		data[0].effective |= bits & data[0].permitted;
+	else
+		data[0].effective &= ~bits;
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
 int creds_thread_init(void)
@@ -55,7 +58,7 @@ int creds_thread_init(void)
 	if (prctl(PR_SET_SECUREBITS,
 		  prctl(PR_GET_SECUREBITS) | SECBIT_NO_SETUID_FIXUP))
 		return -errno;
-	return change_capability(CAP_SYS_RESOURCE, false);
+	return 0;
 }
 
 void creds_assume(uid_t uid, gid_t gid, mode_t mask)
@@ -71,13 +74,13 @@ void creds_assume(uid_t uid, gid_t gid, mode_t mask)
 	now.umask = mask;
 }
 
-int creds_drop_fsetid(gid_t gid, const gid_t *groups, size_t nr_groups)
+int creds_drop(gid_t gid, const gid_t *groups, size_t nr_groups)
 {
-	int ret = change_capability(CAP_FSETID, false);
+	int ret = change_capabilities(false);
 
 	if (ret)
 		return ret;
-	now.without_fsetid = true;
+	now.dropped = true;
 	creds_assume(now.uid, gid, now.umask);
 	if (nr_groups) {
 		now.with_groups = true;
@@ -94,10 +97,10 @@ void creds_restore(void)
 	creds_assume(0, 0, now.umask);
 	if (now.with_groups)
 		syscall(SYS_setgroups, 0, NULL);
-	if (now.without_fsetid)
-		change_capability(CAP_FSETID, true);
+	if (now.dropped)
+		change_capabilities(true);
 	now.with_groups = false;
-	now.without_fsetid = false;
+	now.dropped = false;
 }
 
 bool creds_process_is_admin(pid_t pid)

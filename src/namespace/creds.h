@@ -4,8 +4,8 @@
  * caller's permission already (default_permissions); what is put in force here
  * decides ownership, umask and which set-id bits a change takes away.
  *
- * Each serving thread holds all of root's capabilities but CAP_SYS_RESOURCE.
- * They do not change with the file system uid (SECBIT_NO_SETUID_FIXUP).
+ * Each serving thread holds all of root's capabilities. They do not change with
+ * the file system uid (SECBIT_NO_SETUID_FIXUP).
  */
 #ifndef NAMESPACE_CREDS_H
 #define NAMESPACE_CREDS_H
@@ -24,13 +24,13 @@ int creds_thread_init(void);
 void creds_assume(uid_t uid, gid_t gid, mode_t umask);
 
 /*
- * Takes CAP_FSETID away, so that the kernel clears suid and sgid at a change
- * of data or owner as it does for somebody unprivileged, a member of gid and
- * groups.
+ * Takes CAP_FSETID and CAP_SYS_RESOURCE away, so that the kernel clears suid
+ * and sgid at a change of data or owner, and keeps limits, as it does for
+ * somebody unprivileged, a member of gid and groups.
  */
-int creds_drop_fsetid(gid_t gid, const gid_t *groups, size_t nr_groups);
+int creds_drop(gid_t gid, const gid_t *groups, size_t nr_groups);
 
-/* Back to root, with CAP_FSETID. */
+/* Back to root, with all its capabilities. */
 void creds_restore(void);
 
 /* Whether the process has CAP_SYS_ADMIN; false when that cannot be seen. */
