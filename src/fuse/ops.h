@@ -46,8 +46,8 @@ void caller_assume(fuse_req_t req);
 
 /*
  * Takes capabilities away that the caller has not got either (creds_drop()),
- * with the caller's groups in force: what suid and sgid bits lose by the next change is then
- * what they would lose by the caller's own. Undone by creds_restore().
+ * with the caller's groups in force: the next change then takes those set-id
+ * bits away that it would take as the caller's own. Undone by creds_restore().
  */
 int caller_drop(fuse_req_t req);
 

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -126,13 +125,10 @@ static void release_range(struct server *server, fuse_ino_t ino, int mode,
 static int check_size_limit(fuse_req_t req, int fd, int mode, off_t end)
 {
 	pid_t pid = fuse_req_ctx(req)->pid;
-	struct rlimit limit;
 	struct stat st;
 
-	if (mode != FALLOC_FL_KEEP_SIZE || pid <= 0 ||
-	    prlimit(pid, RLIMIT_FSIZE, NULL, &limit) ||
-	    limit.rlim_cur == RLIM_INFINITY || (rlim_t) end <= limit.rlim_cur ||
-	    fstat(fd, &st) || end <= st.st_size)
+	if (mode != FALLOC_FL_KEEP_SIZE || fstat(fd, &st) || end <= st.st_size ||
+	    (uint64_t) end <= creds_process_file_limit(pid))
 		return 0;
 	syscall(SYS_tkill, pid, SIGXFSZ);
 	return -EFBIG;

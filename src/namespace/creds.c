@@ -103,19 +103,40 @@ void creds_restore(void)
 	now.dropped = false;
 }
 
-bool creds_process_is_admin(pid_t pid)
+/*
+ * Reads what format finds in a file of /proc/PID. Works where prlimit(2) would
+ * not: in a container without CAP_SYS_RESOURCE.
+ */
+static bool scan_process(pid_t pid, const char *name, const char *format,
+			 unsigned long long *value)
 {
-	unsigned long long effective = 0;
 	char path[64], line[256];
+	bool found = false;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, name);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "CapEff: %llx", &effective) == 1)
-			break;
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, format, value) == 1;
 	fclose(file);
-	return effective >> CAP_SYS_ADMIN & 1;
+	return found;
+}
+
+bool creds_process_is_admin(pid_t pid)
+{
+	unsigned long long effective;
+
+	return scan_process(pid, "status", "CapEff: %llx", &effective) &&
+	       effective >> CAP_SYS_ADMIN & 1;
+}
+
+uint64_t creds_process_file_limit(pid_t pid)
+{
+	unsigned long long limit;
+
+	/* "unlimited" is no number */
+	return scan_process(pid, "limits", "Max file size %llu", &limit) ?
+		       limit : UINT64_MAX;
 }

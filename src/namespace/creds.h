@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -35,5 +36,8 @@ void creds_restore(void);
 
 /* Whether the process has CAP_SYS_ADMIN; false when that cannot be seen. */
 bool creds_process_is_admin(pid_t pid);
+
+/* RLIMIT_FSIZE of the process in bytes; UINT64_MAX without, or unknown. */
+uint64_t creds_process_file_limit(pid_t pid);
 
 #endif
