@@ -9,9 +9,13 @@
  * daemon does not count as a writer (see entry.c). It is registered without
  * CAP_FSETID and CAP_SYS_RESOURCE, for passthrough writes run with the
  * credentials of the registering thread (F10): so suid and sgid are cleared by
- * them as on tmpfs. The same file stays open in the daemon meanwhile; when the
- * inode has no name left it is also what keeps the inode alive after the last
- * release, until the kernel forgets it.
+ * them as on tmpfs.
+ *
+ * The backing id also keeps an inode alive that has lost its last name, so
+ * that the daemon needs no descriptor for an open file. Only when such an inode
+ * is released for the last time while the kernel still knows it, a descriptor
+ * has to keep it from there on, until it is forgotten. Without passthrough a
+ * descriptor does all of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,49 +76,50 @@ int passthrough_probe(struct server *server)
 	return 0;
 }
 
-/* Makes inode->fd a file open for reading. Under inode_lock(). */
-static int hold_file(struct server *server, uint64_t nodeid,
-		     struct inode *inode)
+/*
+ * Makes sure that the inode has what its opens need. Under inode_lock().
+ * Returns the backing id, 0 without passthrough, or a negative errno.
+ */
+static int hold(struct server *server, uint64_t nodeid, struct inode *inode,
+		struct table_record *record)
 {
+	int id = atomic_load(&record->backing_id);
 	int fd;
 
-	if (inode->fd >= 0 && inode->fd_is_file)
-		return 0;
+	if (id || (!server->config.passthrough && inode->fd >= 0))
+		return id;
 	fd = inode_open(server->inodes, nodeid, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	if (inode->fd >= 0)
-		close(inode->fd);
-	inode->fd = fd;
-	inode->fd_is_file = true;
-	return 0;
-}
-
-/* The backing id of an inode, registered now if it has none. */
-static int hold_backing_id(struct server *server, struct inode *inode,
-			   struct table_record *record)
-{
-	int id = atomic_load(&record->backing_id);
-
-	if (id || !server->config.passthrough)
-		return id;
-	id = backing_id_open(server, inode->fd);
+	if (!server->config.passthrough) {
+		inode->fd = fd;
+		return 0;
+	}
+	id = backing_id_open(server, fd);
+	close(fd);
 	if (id > 0)
 		atomic_store(&record->backing_id, id);
 	return id;
 }
 
-/* Lets go of what only open files need. Under inode_lock(). */
-static void drop_file(struct server *server, struct inode *inode,
-		      struct table_record *record)
+/*
+ * Lets go of what only opens need, keeping a descriptor when the inode has no
+ * other hold on life. Under inode_lock().
+ */
+static void let_go(struct server *server, uint64_t nodeid, struct inode *inode,
+		   struct table_record *record)
 {
 	struct stat st;
+	int fd = inode->fd;
 
+	if (fd < 0)
+		fd = inode_open(server->inodes, nodeid, O_PATH);
+	if (fd >= 0 && !fstat(fd, &st) && st.st_nlink) {
+		close(fd);
+		fd = -1;
+	}
+	inode->fd = fd < 0 ? -1 : fd;
 	backing_id_close(server, atomic_exchange(&record->backing_id, 0));
-	if (inode->fd < 0 || (!fstat(inode->fd, &st) && !st.st_nlink))
-		return;
-	close(inode->fd);
-	inode->fd = -1;
 }
 
 int file_opened(struct server *server, uint64_t nodeid, int flags,
@@ -127,9 +132,7 @@ int file_opened(struct server *server, uint64_t nodeid, int flags,
 	if (!inode || !record)
 		return -ESTALE;
 	inode_lock(server->inodes, nodeid);
-	ret = hold_file(server, nodeid, inode);
-	if (!ret)
-		ret = hold_backing_id(server, inode, record);
+	ret = hold(server, nodeid, inode, record);
 	if (ret >= 0) {
 		atomic_fetch_add(&record->nopen, 1);
 		if ((flags & O_ACCMODE) != O_RDONLY) {
@@ -142,8 +145,6 @@ int file_opened(struct server *server, uint64_t nodeid, int flags,
 		fi->noflush = 1;
 		fi->fh = (uint64_t) (flags & O_ACCMODE);
 		ret = 0;
-	} else if (!atomic_load(&record->nopen)) {
-		drop_file(server, inode, record);
 	}
 	inode_unlock(server->inodes, nodeid);
 	return ret;
@@ -161,6 +162,6 @@ void file_released(struct server *server, uint64_t nodeid, int flags)
 		inode->nwriters--;
 	if (atomic_load(&record->nopen) &&
 	    atomic_fetch_sub(&record->nopen, 1) == 1)
-		drop_file(server, inode, record);
+		let_go(server, nodeid, inode, record);
 	inode_unlock(server->inodes, nodeid);
 }

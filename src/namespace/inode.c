@@ -263,12 +263,12 @@ void inode_unlinked(struct inodes *inodes, int fd)
 	pthread_mutex_lock(&inodes->mutex);
 	slot = chain_find(inodes, &handle);
 	if (slot) {
+		struct table_record *record = table_record(inodes->table, slot);
 		struct inode *inode = &inodes->inodes[slot];
 
 		pthread_mutex_lock(&inodes->locks[slot % NR_LOCKS]);
-		if (inode->fd < 0) {
+		if (inode->fd < 0 && !atomic_load(&record->backing_id)) {
 			inode->fd = fd;
-			inode->fd_is_file = false;
 			fd = -1;
 		}
 		pthread_mutex_unlock(&inodes->locks[slot % NR_LOCKS]);

@@ -21,9 +21,8 @@ struct inodes;
 struct inode {
 	uint32_t chain;	   /* next slot of the same bucket; the index's mutex */
 	uint32_t nwriters; /* opens for writing among the opens */
-	int fd;		   /* held open: the backing file of an open inode, or
-			      the pin of one without a name; -1 when none */
-	bool fd_is_file;   /* fd is open for reading, not O_PATH */
+	int fd;		   /* keeps the inode alive that has no name and no
+			      backing id; -1 when there is no need */
 	bool maybe_mapped; /* was open for writing: a mapping may still write */
 	bool attr_cached;  /* the kernel may have kept the attributes */
 };
@@ -58,8 +57,8 @@ int inode_open(struct inodes *inodes, uint64_t nodeid, int flags);
 
 /*
  * To be called after a name of the inode was removed: when that was the last
- * one and the kernel still knows the inode, fd is kept as its pin, for a
- * handle alone would not keep it alive. Takes fd over in every case.
+ * one, the kernel still knows the inode and no backing id holds it, fd is kept,
+ * for a handle alone would not keep it alive. Takes fd over in every case.
  */
 void inode_unlinked(struct inodes *inodes, int fd);
 
