@@ -21,6 +21,7 @@ struct recovery_counters;
 struct recovery_config {
 	unsigned recoveries;	/* concurrent works; 0 turns recovery off */
 	dev_t dev;		/* of the FUSE mount, as /proc/PID/maps shows it */
+	unsigned pause_us;	/* before a second try; 0: the default, 1 ms */
 };
 
 /* A file for the length of one call or request. */
@@ -30,7 +31,8 @@ struct recovery_file {
 };
 
 /*
- * Starts the engine. counters may lie in shared memory and outlive it.
+ * Starts the engine. counters may lie in shared memory and outlive it. Call it
+ * from a thread with the daemon's full credentials: the workers inherit them.
  * Returns 0 or a negative errno.
  */
 int recovery_create(struct recovery **out, const struct recovery_config *config,
@@ -54,21 +56,27 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 struct recovery_request;
 
 struct recovery_result {
-	int error;		/* 0, or -EINTR when cancelled */
-	uint32_t nr;		/* extents filled */
+	int error;		/* 0, -EINTR when cancelled, or what kept the
+				 * engine from looking at the file at all */
+	uint32_t nr;		/* extents filled, 0 beyond the end */
 	uint64_t size_bytes;	/* of the file */
 	const struct hugetmpfs_extent *extents;
 };
 
-/* Called once, from a worker or from within recovery_submit(). Must not block. */
+/*
+ * Called once: from a worker, from within recovery_submit() or
+ * recovery_destroy(), never from within recovery_cancel(). Must not block.
+ */
 typedef void recovery_done_fn(void *arg, const struct recovery_result *result);
 
 /*
- * Asks for the recovery of nr extents from first on, any number of holes
- * allowed (they were asked for by name). The fd is duplicated. flags are
- * HUGETMPFS_RECOVER_*. Returns 0 and calls done later (or already has),
- * or a negative errno (-EINVAL, -ENOMEM, -EAGAIN: the queue is full) and
- * never calls it. With out not NULL, *out is for recovery_cancel().
+ * Asks for the recovery of nr extents from first on, at most
+ * HUGETMPFS_IOC_EXTENTS, any number of holes allowed (they were asked for by
+ * name). The fd is duplicated. flags are HUGETMPFS_RECOVER_*. Returns 0 and
+ * calls done later (or already has), or a negative errno (-EINVAL, -ENOMEM,
+ * -EMFILE, -EAGAIN: the queue is full) and never calls it. With out not NULL,
+ * *out is for recovery_cancel(). With recovery turned off the look is done
+ * here, so the call blocks as recovery_map() does.
  */
 int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 		    uint64_t first, uint32_t nr, uint32_t flags,
@@ -76,10 +84,11 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 		    struct recovery_request **out);
 
 /*
- * Ends a request early: extents not begun are given up with CANCELLED, done is
- * called with -EINTR. For a request that is done already, a no-op: requests
- * are found by pointer among those that live, never dereferenced blindly;
- * arg guards against a pointer that was reused.
+ * Ends a request early: done is called soon with -EINTR, extents not done are
+ * given up with CANCELLED, what a worker is at ends at its next step. For a
+ * request that is done already, a no-op: requests are found by pointer among
+ * those that live, never dereferenced blindly; arg guards against a pointer
+ * that was reused.
  */
 void recovery_cancel(struct recovery *recovery, struct recovery_request *request,
 		     void *arg);

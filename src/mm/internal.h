@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of mm/ share. Names without _sys_ work with whatever the
+ * kernel has, by the fallbacks that each describes.
+ */
+#ifndef MM_INTERNAL_H
+#define MM_INTERNAL_H
+
+#include "mm/mm.h"
+#include "mm/sys.h"
+
+#define MM_PAGE_SHIFT 12
+#define MM_PAGE_BYTES (UINT64_C(1) << MM_PAGE_SHIFT)
+
+struct mm_ring;
+
+struct mm {
+	struct mm_ops ops;
+	struct mm_interface interfaces[MM_NR_INTERFACES];
+	int pagemap_fd;	   /* /proc/self/pagemap */
+	int kpageflags_fd; /* -1 without */
+	bool one_node;	   /* no need to ask where a page is */
+	int16_t node;	   /* the one, when there is one */
+};
+
+struct mm_window {
+	struct mm *mm;
+	char *base; /* aligned to an extent */
+	uint32_t capacity;
+	void *reserved;
+	size_t reserved_bytes;
+	struct mm_ring *ring; /* made at the first use */
+	bool ring_failed;
+	/* what it points at; nr is 0 when nothing */
+	int fd;
+	uint64_t first;
+	uint32_t nr;
+	bool mapped;
+};
+
+static inline bool mm_has(const struct mm *mm, enum mm_interface_id interface)
+{
+	return mm->interfaces[interface].present;
+}
+
+/* window.c */
+int mm_window_open(void *context, uint32_t nr, struct mm_window **out);
+void mm_window_close(void *context, struct mm_window *window);
+void mm_window_attach(void *context, struct mm_window *window, int fd,
+		      uint64_t first, uint32_t nr);
+void mm_window_detach(void *context, struct mm_window *window);
+/*
+ * Maps the file if need be and gives the address of an extent of it. The
+ * address is for system calls only.
+ */
+int mm_window_address(struct mm_window *window, uint64_t index, char **addr);
+/* Brings one page in, as a read would. */
+int mm_window_touch(struct mm_window *window, char *addr);
+
+/* look.c */
+int mm_look(void *context, struct mm_window *window, uint64_t first,
+	    uint32_t nr, struct mm_extent *extents, uint64_t *size_bytes);
+
+/* count.c: resident and swapped pages of whole extents, also above EOF. */
+struct mm_count {
+	uint16_t resident;
+	uint16_t swapped;
+};
+int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
+	     struct mm_count *counts);
+/* The same for the first pages of one extent. */
+int mm_count_head(struct mm_window *window, uint64_t index, uint16_t pages,
+		  struct mm_count *count);
+
+/* huge.c: finds the huge ones among extents that have all pages resident. */
+int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
+		 const struct mm_count *counts, bool *huge);
+
+/* nodes.c */
+int mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
+		  struct mm_extent *extents);
+void mm_nodes_probe(struct mm *mm);
+
+/* swapin.c */
+void mm_willneed(void *context, struct mm_window *window,
+		 const uint64_t *indexes, uint32_t nr);
+int mm_populate(void *context, struct mm_window *window, uint64_t index);
+/* The next run of data in [*start, end) of the file; 0 when there is none. */
+int mm_next_data(int fd, uint64_t *start, uint64_t end, uint64_t *run_end);
+
+/* ring.c: an io_uring that can do nothing but madvise. */
+int mm_ring_open(struct mm_ring **out);
+void mm_ring_close(struct mm_ring *ring);
+/* Gives advice on extents at the addresses; waits for all. */
+int mm_ring_madvise(struct mm_ring *ring, char *const *addrs, uint32_t nr,
+		    int advice);
+
+/* busy.c */
+enum mm_busy mm_busy(void *context, struct mm_window *window, uint64_t index);
+
+/* mappers.c, view.c */
+int mm_mappers_find(void *context, dev_t dev, uint64_t ino,
+		    struct mm_mappers *mappers);
+void mm_mappers_free(void *context, struct mm_mappers *mappers);
+int mm_mapper_view(void *context, const struct mm_mapper *mapper, dev_t dev,
+		   uint64_t ino, uint64_t first, uint32_t nr,
+		   struct mm_view *views);
+
+/* maps.c: the shared mappings of one file in one process. */
+struct mm_vma {
+	uint64_t start;
+	uint64_t end;
+	uint64_t offset; /* in the file */
+};
+/* Called for each; another value than 0 ends the walk and is returned. */
+typedef int mm_vma_fn(void *arg, const struct mm_vma *vma);
+int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
+		    mm_vma_fn *fn, void *arg);
+
+/* probe.c */
+int mm_probe(struct mm *mm, unsigned without);
+
+#endif

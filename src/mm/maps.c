@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The shared mappings of a file in a process. PROCMAP_QUERY has the kernel
+ * pick the shared mappings of files, of which most processes have none; the
+ * text of /proc/PID/maps is the way without it. A kernel thread has no maps
+ * and costs one failed call.
+ */
+#include "mm/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+
+static int mm_maps_by_query(int fd, dev_t dev, uint64_t ino, mm_vma_fn *fn,
+			    void *arg)
+{
+	struct mm_sys_procmap_query query = {0};
+	struct mm_vma vma;
+	int ret;
+
+	for (;;) {
+		query.size = sizeof(query);
+		query.query_flags = MM_SYS_QUERY_SHARED | MM_SYS_QUERY_NEXT |
+				    MM_SYS_QUERY_FILE_BACKED;
+		ret = mm_sys_ioctl(fd, MM_SYS_PROCMAP_QUERY, &query);
+		if (ret < 0) /* no mapping more */
+			return ret == -ENOENT ? 0 : ret;
+		query.query_addr = query.vma_end;
+		if (query.inode != ino || query.dev_major != major(dev) ||
+		    query.dev_minor != minor(dev))
+			continue;
+		vma.start = query.vma_start;
+		vma.end = query.vma_end;
+		vma.offset = query.vma_offset;
+		ret = fn(arg, &vma);
+		if (ret)
+			return ret;
+	}
+}
+
+static int mm_maps_by_text(FILE *maps, dev_t dev, uint64_t ino, mm_vma_fn *fn,
+			   void *arg)
+{
+	unsigned long long start, end, offset, inode;
+	unsigned dev_major, dev_minor;
+	struct mm_vma vma;
+	char *line = NULL, perms[5];
+	size_t size = 0;
+	int ret = 0;
+
+	while (!ret && getline(&line, &size, maps) > 0) {
+		if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &start, &end,
+			   perms, &offset, &dev_major, &dev_minor, &inode) != 7)
+			continue;
+		if (inode != ino || dev_major != major(dev) ||
+		    dev_minor != minor(dev) || perms[3] != 's')
+			continue;
+		vma.start = start;
+		vma.end = end;
+		vma.offset = offset;
+		ret = fn(arg, &vma);
+	}
+	free(line);
+	return ret;
+}
+
+int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
+		    mm_vma_fn *fn, void *arg)
+{
+	char path[64];
+	FILE *maps;
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int) pid);
+	fd = mm_sys_open(path, O_RDONLY);
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	if (mm_has(mm, MM_PROCMAP_QUERY)) {
+		ret = mm_maps_by_query(fd, dev, ino, fn, arg);
+		close(fd);
+		return ret;
+	}
+	maps = fdopen(fd, "r");
+	if (!maps) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	ret = mm_maps_by_text(maps, dev, ino, fn, arg);
+	fclose(maps);
+	return ret;
+}

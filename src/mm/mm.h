@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernel's memory interfaces: the only way in which the daemon looks at
+ * and acts on the pages of a file. Behind one function table, so that tests
+ * put a model of the kernel in its place.
+ *
+ * All functions are thread-safe as long as a window is used by one thread at
+ * a time. They return 0 (or what is said) or a negative errno. None reads or
+ * writes through a mapping: a file that is truncated in the middle of a call
+ * gives an error, never SIGBUS. The position of the file descriptors passed
+ * in is undefined after (SEEK_DATA moves it).
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <hugetmpfs/types.h>
+
+/*
+ * Interfaces that a kernel may lack, X(CONSTANT, name, what its absence
+ * means). Each is probed once, by using it.
+ */
+#define MM_INTERFACES(X)                                                       \
+	X(COLLAPSE, "MADV_COLLAPSE", "nothing can be recovered")               \
+	X(PROCESS_COLLAPSE, "process_madvise(MADV_COLLAPSE)",                  \
+	  "recovered memory is charged to the daemon and not mapped at once")  \
+	X(CACHESTAT, "cachestat",                                              \
+	  "pages in the swap cache are shown as in memory, looks are slower")  \
+	X(PAGEMAP_SCAN, "PAGEMAP_SCAN",                                        \
+	  "looks read kpageflags and are slower")                              \
+	X(PROCMAP_QUERY, "PROCMAP_QUERY",                                      \
+	  "mappers are searched in the text of /proc/PID/maps, which is "      \
+	  "slower")                                                            \
+	X(KPAGEFLAGS, "kpageflags",                                            \
+	  "a pinned page is reported as busy, reason again")                   \
+	X(KPAGECGROUP, "kpagecgroup", "the owner of an extent is not known")   \
+	X(IO_URING, "io_uring",                                                \
+	  "swapped extents are read one after the other")                      \
+	X(POPULATE_READ, "MADV_POPULATE_READ",                                 \
+	  "pages are brought in by reading one byte of each, which is slower") \
+	X(PAGE_NODES, "move_pages", "NUMA nodes are not known")
+
+enum mm_interface_id {
+#define X(constant, name, absence) MM_##constant,
+	MM_INTERFACES(X)
+#undef X
+		MM_NR_INTERFACES
+};
+
+struct mm_interface {
+	const char *name;
+	const char *absence;
+	bool present;
+};
+
+/* One extent as the kernel showed it. */
+struct mm_extent {
+	uint16_t pages;	   /* below the end of the file; 512 but for the last */
+	uint16_t resident; /* of those, in memory */
+	uint16_t swapped;  /* of those, on swap; the rest are holes */
+	int16_t nid;	   /* node of most pages in memory, -1 unknown */
+	bool huge;	   /* it is one 2 MiB page */
+};
+
+/* A process that maps a file. pidfd is owned by struct mm_mappers. */
+struct mm_mapper {
+	pid_t pid;
+	int pidfd;
+};
+
+struct mm_mappers {
+	size_t nr;
+	struct mm_mapper *mapper;
+	size_t missed; /* processes that could not be looked at */
+};
+
+/* How a process has an extent mapped (shared). */
+struct mm_view {
+	uint64_t addr;	 /* of the extent if it can be mapped huge, else 0 */
+	bool misaligned; /* it is mapped, but nowhere so */
+	bool by_pte;	 /* some of it is mapped by small entries at addr */
+	bool by_pmd;	 /* it is mapped huge at addr */
+};
+
+/* Why the kernel finds an extent busy. */
+enum mm_busy {
+	MM_BUSY_UNKNOWN,
+	MM_BUSY_TRANSIENT, /* locked, under write-back, off the LRU lists */
+	MM_BUSY_PINNED,	   /* nothing of this, so somebody holds references */
+};
+
+/*
+ * A place in the daemon's address space to map extents at. Reserved at once,
+ * backed by nothing; the file is mapped only when a function needs it.
+ */
+struct mm_window;
+
+struct mm_ops {
+	void *context; /* passed to every function */
+
+	bool (*has)(void *context, enum mm_interface_id interface);
+
+	/* Extents are those of the file at which the window points. */
+	int (*window_open)(void *context, uint32_t nr, struct mm_window **out);
+	void (*window_close)(void *context, struct mm_window *window);
+
+	/*
+	 * Points it at extents of a file, at most as many as it was opened
+	 * for; fd is borrowed until detach.
+	 */
+	void (*window_attach)(void *context, struct mm_window *window, int fd,
+			      uint64_t first, uint32_t nr);
+	void (*window_detach)(void *context, struct mm_window *window);
+
+	/*
+	 * Looks at extents of the window: up to nr from first on. Touches at
+	 * most one page of an extent, and only if all 512 are in memory.
+	 * Returns the number below the end of the file.
+	 */
+	int (*look)(void *context, struct mm_window *window, uint64_t first,
+		    uint32_t nr, struct mm_extent *extents,
+		    uint64_t *size_bytes);
+
+	/*
+	 * Starts to read the swapped pages of the extents with these indexes.
+	 * A hint: nothing fails when it fails.
+	 */
+	void (*willneed)(void *context, struct mm_window *window,
+			 const uint64_t *indexes, uint32_t nr);
+
+	/* Brings the data of an extent into memory. Fills no holes. */
+	int (*populate)(void *context, struct mm_window *window,
+			uint64_t index);
+
+	/* Makes an extent huge, at the daemon's expense. */
+	int (*collapse)(void *context, struct mm_window *window,
+			uint64_t index);
+
+	/* Tells why it was busy. Brings the data of the extent in. */
+	enum mm_busy (*busy)(void *context, struct mm_window *window,
+			     uint64_t index);
+
+	/* Space left on the file system of the file. */
+	int (*free_bytes)(void *context, int fd, uint64_t *bytes);
+
+	/*
+	 * Finds the processes, but for this one, that have a file mapped
+	 * shared, by device and inode as /proc/PID/maps shows them.
+	 */
+	int (*mappers_find)(void *context, dev_t dev, uint64_t ino,
+			    struct mm_mappers *mappers);
+	void (*mappers_free)(void *context, struct mm_mappers *mappers);
+
+	/*
+	 * How a mapper has nr extents from first on mapped, by what its maps
+	 * say now. -ESRCH when it is gone.
+	 */
+	int (*mapper_view)(void *context, const struct mm_mapper *mapper,
+			   dev_t dev, uint64_t ino, uint64_t first, uint32_t nr,
+			   struct mm_view *views);
+
+	/*
+	 * Makes the extent at addr of a mapper huge, at its expense, and maps
+	 * it there; if it is huge already it is only mapped. -ESRCH when the
+	 * process is gone.
+	 */
+	int (*mapper_collapse)(void *context, const struct mm_mapper *mapper,
+			       uint64_t addr);
+};
+
+/* The real one. */
+struct mm;
+
+/*
+ * Probes the kernel's interfaces on a file of its own in memory and starts a
+ * short-lived child for the one that needs another process. without is a mask
+ * of 1 << MM_* that are taken as absent, for tests. Blocks for some
+ * milliseconds. Call it from a thread with the daemon's full credentials.
+ */
+int mm_open(struct mm **out, unsigned without);
+void mm_close(struct mm *mm);
+
+/* Both are valid until mm_close(). The array has MM_NR_INTERFACES entries. */
+const struct mm_ops *mm_real_ops(const struct mm *mm);
+const struct mm_interface *mm_interfaces(const struct mm *mm);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The real mm_ops: its life, and the acts that are a single call.
+ */
+#include "mm/internal.h"
+
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+static bool mm_op_has(void *context, enum mm_interface_id interface)
+{
+	return mm_has(context, interface);
+}
+
+static int mm_op_collapse(void *context, struct mm_window *window,
+			  uint64_t index)
+{
+	char *addr;
+	int ret;
+
+	(void) context;
+	ret = mm_window_address(window, index, &addr);
+	if (ret)
+		return ret;
+	return mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+}
+
+static int mm_op_mapper_collapse(void *context, const struct mm_mapper *mapper,
+				 uint64_t addr)
+{
+	if (!mm_has(context, MM_PROCESS_COLLAPSE))
+		return -EOPNOTSUPP;
+	return mm_sys_process_madvise(mapper->pidfd, addr,
+				      HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+}
+
+static int mm_op_free_bytes(void *context, int fd, uint64_t *bytes)
+{
+	struct statvfs st;
+
+	(void) context;
+	if (fstatvfs(fd, &st))
+		return -errno;
+	/* tmpfs without a limit on blocks says 0 of 0 */
+	*bytes = st.f_blocks ? (uint64_t) st.f_bfree * st.f_bsize : UINT64_MAX;
+	return 0;
+}
+
+int mm_open(struct mm **out, unsigned without)
+{
+	struct mm *mm = calloc(1, sizeof(*mm));
+	int ret;
+
+	if (!mm)
+		return -ENOMEM;
+	mm->ops = (struct mm_ops){
+		.context = mm,
+		.has = mm_op_has,
+		.window_open = mm_window_open,
+		.window_close = mm_window_close,
+		.window_attach = mm_window_attach,
+		.window_detach = mm_window_detach,
+		.look = mm_look,
+		.willneed = mm_willneed,
+		.populate = mm_populate,
+		.collapse = mm_op_collapse,
+		.busy = mm_busy,
+		.free_bytes = mm_op_free_bytes,
+		.mappers_find = mm_mappers_find,
+		.mappers_free = mm_mappers_free,
+		.mapper_view = mm_mapper_view,
+		.mapper_collapse = mm_op_mapper_collapse,
+	};
+	mm->kpageflags_fd = -1;
+	mm->pagemap_fd = mm_sys_open("/proc/self/pagemap", O_RDONLY);
+	if (mm->pagemap_fd < 0) {
+		ret = mm->pagemap_fd;
+		goto err_mm_free;
+	}
+	mm_nodes_probe(mm);
+	ret = mm_probe(mm, without);
+	if (ret)
+		goto err_fds_close;
+	*out = mm;
+	return 0;
+
+err_fds_close:
+	if (mm->kpageflags_fd >= 0)
+		close(mm->kpageflags_fd);
+	close(mm->pagemap_fd);
+err_mm_free:
+	free(mm);
+	return ret;
+}
+
+void mm_close(struct mm *mm)
+{
+	if (!mm)
+		return;
+	if (mm->kpageflags_fd >= 0)
+		close(mm->kpageflags_fd);
+	close(mm->pagemap_fd);
+	free(mm);
+}
+
+const struct mm_ops *mm_real_ops(const struct mm *mm)
+{
+	return &mm->ops;
+}
+
+const struct mm_interface *mm_interfaces(const struct mm *mm)
+{
+	return mm->interfaces;
+}

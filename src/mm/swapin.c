@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Bringing pages back from swap: first asked for, many extents at once, then
+ * waited for.
+ */
+#include "mm/internal.h"
+
+#include <sys/stat.h>
+
+/* Addresses handed to the ring in one go. */
+#define MM_WILLNEED_BATCH 64
+
+int mm_next_data(int fd, uint64_t *start, uint64_t end, uint64_t *run_end)
+{
+	off_t data, hole;
+
+	if (*start >= end)
+		return 0;
+	data = lseek(fd, (off_t) *start, SEEK_DATA);
+	if (data < 0)
+		return errno == ENXIO ? 0 : -errno;
+	if ((uint64_t) data >= end)
+		return 0;
+	hole = lseek(fd, data, SEEK_HOLE);
+	if (hole < 0)
+		return errno == ENXIO ? 0 : -errno; /* truncated meanwhile */
+	*start = (uint64_t) data & ~(MM_PAGE_BYTES - 1);
+	*run_end = (uint64_t) hole < end ? (uint64_t) hole : end;
+	return 1;
+}
+
+static struct mm_ring *mm_window_ring(struct mm_window *window)
+{
+	if (!mm_has(window->mm, MM_IO_URING) || window->ring_failed)
+		return NULL;
+	if (!window->ring && mm_ring_open(&window->ring))
+		window->ring_failed = true;
+	return window->ring;
+}
+
+void mm_willneed(void *context, struct mm_window *window,
+		 const uint64_t *indexes, uint32_t nr)
+{
+	struct mm_ring *ring = mm_window_ring(window);
+	char *addrs[MM_WILLNEED_BATCH];
+	uint32_t n;
+
+	(void) context;
+	for (uint32_t i = 0; i < nr; i += n) {
+		n = 0;
+		while (n < MM_WILLNEED_BATCH && i + n < nr &&
+		       !mm_window_address(window, indexes[i + n], &addrs[n]))
+			n++;
+		if (n == 0)
+			return;
+		if (ring && !mm_ring_madvise(ring, addrs, n, MADV_WILLNEED))
+			continue;
+		for (uint32_t j = 0; j < n; j++)
+			mm_sys_madvise(addrs[j], HUGETMPFS_EXTENT_BYTES,
+				       MADV_WILLNEED);
+	}
+}
+
+/* Without MADV_POPULATE_READ: one byte of each page, read from the file. */
+static int mm_populate_by_read(int fd, uint64_t start, uint64_t end)
+{
+	char byte;
+
+	for (; start < end; start += MM_PAGE_BYTES) {
+		if (pread(fd, &byte, 1, (off_t) start) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int mm_populate(void *context, struct mm_window *window, uint64_t index)
+{
+	uint64_t base = index << HUGETMPFS_EXTENT_SHIFT;
+	uint64_t start = base, end = base + HUGETMPFS_EXTENT_BYTES;
+	uint64_t run_end, bytes;
+	struct mm *mm = context;
+	char *addr;
+	int ret, found;
+
+	ret = mm_window_address(window, index, &addr);
+	if (ret)
+		return ret;
+	/* run by run: a read fault in a hole would fill it */
+	while ((found = mm_next_data(window->fd, &start, end, &run_end)) > 0) {
+		bytes = (run_end - start + MM_PAGE_BYTES - 1) &
+			~(MM_PAGE_BYTES - 1);
+		if (mm_has(mm, MM_POPULATE_READ))
+			ret = mm_sys_madvise(addr + (start - base), bytes,
+					     MADV_POPULATE_READ);
+		else
+			ret = mm_populate_by_read(window->fd, start, run_end);
+		if (ret)
+			return ret;
+		start = run_end;
+	}
+	return found;
+}

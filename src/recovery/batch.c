@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A batch: neighbouring works of one file, taken through the passes by one
+ * worker.
+ */
+#include "recovery/internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* Pauses double from one try to the next, this often. */
+#define RECOVERY_PAUSE_DOUBLINGS 5
+
+bool recovery_item_check(struct recovery_batch *batch,
+			 struct recovery_item *item)
+{
+	struct recovery *recovery = batch->recovery;
+	bool stopping;
+
+	if (atomic_load(&item->work->released)) {
+		if (item->team.step == TEAM_COLLAPSE && item->team.tries)
+			recovery_count(recovery, RECOVERY_COUNT_huge_too_late,
+				       1);
+		team_give_up(&item->team, HUGETMPFS_REASON_TOO_LATE, 0);
+		return false;
+	}
+	pthread_mutex_lock(&recovery->lock);
+	stopping = recovery->stopping;
+	pthread_mutex_unlock(&recovery->lock);
+	if (stopping || atomic_load(&item->work->unwanted)) {
+		team_give_up(&item->team, HUGETMPFS_REASON_CANCELLED, 0);
+		return false;
+	}
+	return true;
+}
+
+int recovery_item_look(struct recovery_batch *batch, struct recovery_item *item)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	bool by_pte = item->team.now.by_pte;
+	struct mm_extent extent = {0};
+	uint64_t size_bytes;
+	int ret;
+
+	ret = mm->look(mm->context, batch->window, item->team.index, 1, &extent,
+		       &size_bytes);
+	if (ret < 0)
+		return ret;
+	/* beyond the end of the file nothing was filled in: no page */
+	recovery_facts(&item->team.now, &extent);
+	item->team.now.by_pte = by_pte;
+	return 0;
+}
+
+/* Whether a work that is still under way was released or given up. */
+static bool recovery_batch_has_news(struct recovery_batch *batch)
+{
+	struct recovery_item *item;
+
+	for (item = batch->items; item < batch->items + batch->nr; item++) {
+		if (item->team.step != TEAM_END &&
+		    (atomic_load(&item->work->released) ||
+		     atomic_load(&item->work->unwanted)))
+			return true;
+	}
+	return false;
+}
+
+static void recovery_batch_pause(struct recovery_batch *batch, unsigned tries)
+{
+	struct recovery *recovery = batch->recovery;
+	unsigned doublings = tries ? tries - 1 : 0;
+	struct timespec until;
+	uint64_t ns;
+
+	if (doublings > RECOVERY_PAUSE_DOUBLINGS)
+		doublings = RECOVERY_PAUSE_DOUBLINGS;
+	ns = (uint64_t) recovery->config.pause_us * 1000 << doublings;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	ns += (uint64_t) until.tv_nsec;
+	until.tv_sec += (time_t) (ns / 1000000000);
+	until.tv_nsec = (long) (ns % 1000000000);
+	pthread_mutex_lock(&recovery->lock);
+	while (!recovery->stopping && !recovery_batch_has_news(batch) &&
+	       !pthread_cond_timedwait(&recovery->pause, &recovery->lock,
+				       &until))
+		;
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+bool recovery_batch_again(struct recovery_batch *batch, enum team_step step)
+{
+	unsigned tries = 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < batch->nr; i++) {
+		if (batch->items[i].team.step != step)
+			continue;
+		any = true;
+		if (batch->items[i].team.tries > tries)
+			tries = batch->items[i].team.tries;
+	}
+	if (any)
+		recovery_batch_pause(batch, tries);
+	return any;
+}
+
+/* Looks at all extents of the batch and who has them mapped. */
+static int recovery_batch_survey(struct recovery_batch *batch)
+{
+	struct recovery *recovery = batch->recovery;
+	struct recovery_survey *survey = &batch->survey;
+	int ret;
+
+	ret = recovery_survey_look(recovery, batch->window, survey);
+	if (ret)
+		return ret;
+	return recovery_survey_mappers(recovery, batch->target, survey);
+}
+
+/* Begins the teams, or takes those up again that are to be retried. */
+static void recovery_batch_begin(struct recovery_batch *batch)
+{
+	struct recovery *recovery = batch->recovery;
+	struct team_policy policy = recovery_policy(recovery);
+	struct recovery_survey *survey = &batch->survey;
+	struct recovery_item *item;
+	uint64_t i;
+
+	for (item = batch->items; item < batch->items + batch->nr; item++) {
+		i = item->work->index - survey->first;
+		team_begin(&item->team, item->work->index, &survey->facts[i],
+			   &policy);
+		item->mm = survey->mms[i];
+		item->misaligned = survey->misaligned[i];
+		item->error = 0;
+		if (!recovery_item_check(batch, item) ||
+		    item->team.reason == HUGETMPFS_REASON_EMPTY ||
+		    item->team.reason == HUGETMPFS_REASON_BEYOND_EOF) {
+			/* it was wanted when it was queued */
+			if (item->team.reason != HUGETMPFS_REASON_CANCELLED)
+				item->team.reason = HUGETMPFS_REASON_TOO_LATE;
+			recovery_count(recovery, RECOVERY_COUNT_work_too_late,
+				       1);
+			continue;
+		}
+		pthread_mutex_lock(&recovery->lock);
+		recovery_past_resume(recovery, batch->target->ino, &item->team);
+		pthread_mutex_unlock(&recovery->lock);
+	}
+}
+
+static void recovery_batch_passes(struct recovery_batch *batch)
+{
+	for (size_t i = 0; recovery_passes[i]; i++)
+		recovery_passes[i]->run(batch);
+}
+
+/* The one whole retry, for those that ended as busy. */
+static bool recovery_batch_retry(struct recovery_batch *batch)
+{
+	struct team_policy policy = recovery_policy(batch->recovery);
+	struct recovery_item *item;
+	bool any = false;
+
+	for (item = batch->items; item < batch->items + batch->nr; item++) {
+		if (item->team.reason != HUGETMPFS_REASON_NOT_ASKED ||
+		    recovery_item_look(batch, item) ||
+		    !team_retry(&item->team, &item->team.now, &policy))
+			continue;
+		recovery_count(batch->recovery, RECOVERY_COUNT_recov_retried,
+			       1);
+		any = true;
+	}
+	return any;
+}
+
+static void recovery_item_count(struct recovery *recovery,
+				const struct team *team)
+{
+	enum recovery_counter outcome[] = {
+		[TEAM_COMPLETED] = RECOVERY_COUNT_recov_completed,
+		[TEAM_PARTIAL] = RECOVERY_COUNT_recov_partial,
+		[TEAM_FAILED] = RECOVERY_COUNT_recov_failed,
+	};
+	enum team_outcome ended = team_outcome(team);
+
+	if (ended != TEAM_QUIET)
+		recovery_count(recovery, outcome[ended], 1);
+	if (ended == TEAM_PARTIAL || ended == TEAM_FAILED)
+		recovery_count(recovery, RECOVERY_COUNT_page_unmigrated,
+			       team->now.resident + team->now.swapped);
+	if (team->reason == HUGETMPFS_REASON_NO_HUGE_PAGE)
+		recovery_count(recovery, RECOVERY_COUNT_huge_failed, 1);
+	recovery_count(recovery, RECOVERY_COUNT_reasons + team->reason, 1);
+}
+
+static void recovery_item_finish(struct recovery_batch *batch,
+				 struct recovery_item *item)
+{
+	struct recovery *recovery = batch->recovery;
+	struct hugetmpfs_extent extent;
+	struct team *team = &item->team;
+
+	if (team->reason == HUGETMPFS_REASON_NOT_ASKED)
+		team_give_up(team, recovery_reason(batch, item), item->error);
+	recovery_item_count(recovery, team);
+	team_show(team->index, &team->now, &extent);
+	extent.reason = (uint8_t) team->reason;
+	extent.error = team->error;
+	extent.passes = team->done;
+	pthread_mutex_lock(&recovery->lock);
+	recovery_past_store(recovery, batch->target->ino, team);
+	recovery_queue_finish_locked(recovery, item->work, &extent);
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+/* When not even a look was possible. */
+static void recovery_batch_fail(struct recovery_batch *batch, int error)
+{
+	struct recovery_item *item;
+
+	for (item = batch->items; item < batch->items + batch->nr; item++) {
+		item->error = error;
+		item->team = (struct team){.index = item->work->index};
+		team_give_up(&item->team, HUGETMPFS_REASON_FAILED, error);
+	}
+}
+
+static int recovery_batch_open(struct recovery_batch *batch)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	uint64_t first = batch->items[0].work->index;
+	uint64_t last = batch->items[batch->nr - 1].work->index;
+	uint32_t nr = (uint32_t) (last - first + 1);
+	int ret;
+
+	batch->window = NULL;
+	ret = recovery_survey_new(&batch->survey, first, nr);
+	if (ret)
+		return ret;
+	ret = recovery_window_get(batch->recovery, &batch->window);
+	if (ret)
+		return ret;
+	mm->window_attach(mm->context, batch->window, batch->target->fd, first,
+			  nr);
+	return recovery_batch_survey(batch);
+}
+
+void recovery_batch_run(struct recovery_batch *batch)
+{
+	struct recovery_target *target = batch->items[0].work->target;
+	int ret;
+
+	batch->target = target;
+	ret = recovery_batch_open(batch);
+	if (ret) {
+		recovery_batch_fail(batch, ret);
+	} else {
+		recovery_batch_begin(batch);
+		recovery_batch_passes(batch);
+		if (recovery_batch_retry(batch))
+			recovery_batch_passes(batch);
+	}
+	for (uint32_t i = 0; i < batch->nr; i++)
+		recovery_item_finish(batch, &batch->items[i]);
+	if (batch->window)
+		recovery_window_put(batch->recovery, batch->window);
+	recovery_survey_free(&batch->survey);
+	for (uint32_t i = 0; i < batch->nr; i++)
+		recovery_target_put(batch->recovery, target);
+}

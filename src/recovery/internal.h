@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of recovery/ share.
+ *
+ * A request is what a caller asked for: a run of extents of a file. It is
+ * prepared by a worker: looked at, the file's mappers searched, and for each
+ * extent that needs it a work is queued. A work is one extent; when it is
+ * queued or under way already, the request only waits for it too. A worker
+ * takes a batch of works, neighbours in one file, runs the passes over it and
+ * answers the requests that wait. What requests and works have in common, the
+ * open file and its mappers, is the target.
+ *
+ * One mutex guards all of it, and is never held over a system call: workers
+ * take things out, work on them alone, and put them back. What says
+ * "worker's" belongs to the worker that took the thing out.
+ */
+#ifndef RECOVERY_INTERNAL_H
+#define RECOVERY_INTERNAL_H
+
+#include <pthread.h>
+
+#include <hugetmpfs/ioctl.h>
+
+#include "mm/mm.h"
+#include "recovery/counters.h"
+#include "recovery/recovery.h"
+#include "team/team.h"
+
+#define RECOVERY_QUEUE_EXTENTS	65536 /* that may be asked for at a time */
+#define RECOVERY_WINDOW_EXTENTS HUGETMPFS_IOC_EXTENTS
+#define RECOVERY_BATCH_EXTENTS	32
+#define RECOVERY_HASH_BUCKETS	4096
+#define RECOVERY_PAST_ENTRIES	4096
+#define RECOVERY_MAX_THREADS	256
+
+struct recovery_target {
+	unsigned refs;		      /* lock */
+	struct recovery_target *next; /* lock; among all */
+	struct recovery_work *works;  /* lock; queued or under way */
+	int fd;
+	uint64_t ino;
+	struct mm_mappers mappers; /* constant once works are queued */
+};
+
+/* A request's wait for one work; one for each of its extents. */
+struct recovery_wait {
+	struct recovery_request *request;
+	struct recovery_work *work; /* lock; NULL when it does not wait */
+	struct recovery_wait *next; /* lock; others that wait for the work */
+};
+
+struct recovery_request {
+	struct recovery_request *next; /* lock; among the live, or completed */
+	struct recovery_request *prepare_next; /* lock */
+	struct recovery_target *target;
+	uint64_t first;
+	uint32_t nr;
+	uint32_t flags;
+	recovery_done_fn *done;
+	void *arg;
+	bool preparing;	  /* lock; not yet prepared */
+	bool cancelled;	  /* lock; while preparing */
+	uint32_t pending; /* lock; works it waits for */
+	uint32_t filled;  /* worker's while preparing, then constant */
+	int error;
+	uint64_t size_bytes;
+	struct hugetmpfs_extent *extents; /* worker's, then lock */
+	struct recovery_wait *waits;
+};
+
+struct recovery_work {
+	struct recovery_work *hash_next;   /* lock */
+	struct recovery_work *queue_next;  /* lock */
+	struct recovery_work *target_next; /* lock */
+	struct recovery_work **target_at;  /* lock; what points at it there */
+	struct recovery_target *target;
+	uint64_t index;
+	struct recovery_wait *waits; /* lock */
+	bool hashed;		     /* lock; new requests can join it */
+	atomic_bool released;	     /* its pages are about to be taken */
+	atomic_bool unwanted;	     /* no request waits for it any more */
+};
+
+/* The mapper through which an extent is collapsed; addr 0: none. */
+struct recovery_mm {
+	const struct mm_mapper *mapper;
+	uint64_t addr;
+	bool by_pte;
+};
+
+/* A mapper that uses an extent by small entries. */
+struct recovery_remap {
+	uint64_t index;
+	struct recovery_mm mm;
+};
+
+/* What was found out about a run of extents. */
+struct recovery_survey {
+	uint64_t first;
+	uint32_t nr;
+	uint32_t found; /* below the end of the file */
+	uint64_t size_bytes;
+	struct team_facts *facts;
+	struct recovery_mm *mms;
+	uint16_t *misaligned; /* mappers that cannot have the extent huge */
+	struct recovery_remap *remaps;
+	size_t nr_remaps;
+};
+
+/* A work in a worker's hands. */
+struct recovery_item {
+	struct recovery_work *work;
+	struct team team;
+	struct recovery_mm mm;
+	uint16_t misaligned;
+	int error; /* of the last try */
+};
+
+struct recovery_batch {
+	struct recovery *recovery;
+	struct recovery_target *target;
+	struct mm_window *window;
+	struct recovery_survey survey;
+	uint32_t nr;
+	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
+};
+
+/* One pass over the items of a batch that are at its step. */
+struct recovery_pass {
+	const char *name;
+	enum team_step step;
+	void (*run)(struct recovery_batch *batch);
+};
+
+/* What the last work on an extent left behind. */
+struct recovery_past {
+	uint64_t ino;
+	uint64_t index;
+	uint16_t resident;
+	uint16_t swapped;
+	uint8_t reason;
+	uint8_t error;
+	bool used;
+	bool partial;
+};
+
+struct recovery_thread {
+	pthread_t id;
+	bool started;
+};
+
+/* A window that nobody uses. */
+struct recovery_window {
+	struct recovery_window *next;
+	struct mm_window *window;
+};
+
+struct recovery {
+	struct recovery_config config;
+	const struct mm_ops *mm;
+	struct recovery_counters *counters;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;  /* there is something to take */
+	pthread_cond_t pause; /* a pause should end early */
+	bool stopping;
+	struct recovery_request *requests; /* not completed */
+	struct recovery_request *prepare, **prepare_tail;
+	struct recovery_request *completed; /* their callers not told yet */
+	struct recovery_target *targets;
+	struct recovery_work *queue, **queue_tail;
+	struct recovery_work *hash[RECOVERY_HASH_BUCKETS];
+	struct recovery_past past[RECOVERY_PAST_ENTRIES];
+	unsigned asked;	  /* extents of requests not completed */
+	unsigned queued;  /* works in the queue */
+	unsigned running; /* works in batches */
+	unsigned idle;	  /* threads that wait */
+	unsigned nr_threads;
+	struct recovery_thread threads[RECOVERY_MAX_THREADS];
+	struct recovery_window *windows;
+};
+
+static inline void recovery_count(struct recovery *recovery,
+				  enum recovery_counter which, uint64_t n)
+{
+	recovery_count_add(recovery->counters, which, n);
+}
+
+/* The policy of a recovery that was asked for by name. */
+struct team_policy recovery_policy(const struct recovery *recovery);
+
+/* window.c */
+int recovery_window_get(struct recovery *recovery, struct mm_window **out);
+void recovery_window_put(struct recovery *recovery, struct mm_window *window);
+void recovery_windows_free(struct recovery *recovery);
+
+/* request.c; those ending in _locked want the lock. */
+int recovery_request_new(struct recovery *recovery,
+			 const struct recovery_file *file, uint64_t first,
+			 uint32_t nr, struct recovery_request **out);
+void recovery_request_prepare(struct recovery *recovery,
+			      struct recovery_request *request);
+void recovery_request_cancel_locked(struct recovery *recovery,
+				    struct recovery_request *request);
+void recovery_request_answer_locked(struct recovery *recovery,
+				    struct recovery_wait *wait,
+				    const struct hugetmpfs_extent *extent);
+/* Tells the callers of completed requests, without the lock. */
+void recovery_requests_deliver(struct recovery *recovery);
+void recovery_request_free(struct recovery *recovery,
+			   struct recovery_request *request);
+void recovery_target_put(struct recovery *recovery,
+			 struct recovery_target *target);
+
+/* queue.c */
+bool recovery_queue_add_locked(struct recovery *recovery,
+			       struct recovery_target *target, uint64_t index,
+			       struct recovery_wait *wait,
+			       struct recovery_work **spare);
+uint32_t recovery_queue_take_locked(struct recovery *recovery,
+				    struct recovery_item *items);
+void recovery_queue_unhash_locked(struct recovery *recovery,
+				  struct recovery_work *work);
+void recovery_queue_finish_locked(struct recovery *recovery,
+				  struct recovery_work *work,
+				  const struct hugetmpfs_extent *extent);
+
+/* past.c; all want the lock. */
+void recovery_past_store(struct recovery *recovery, uint64_t ino,
+			 const struct team *team);
+/* Counts a work that takes up what an earlier one left, and forgets that. */
+void recovery_past_resume(struct recovery *recovery, uint64_t ino,
+			  const struct team *team);
+/* Gives an extent the reason that the last work on it came to, if it fits. */
+void recovery_past_show(struct recovery *recovery, uint64_t ino,
+			struct hugetmpfs_extent *extent);
+
+/* survey.c */
+int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
+			uint32_t nr);
+void recovery_survey_free(struct recovery_survey *survey);
+/* Looks at the extents. */
+int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
+			 struct recovery_survey *survey);
+/* Then, at how the target's mappers have them. */
+int recovery_survey_mappers(struct recovery *recovery,
+			    const struct recovery_target *target,
+			    struct recovery_survey *survey);
+void recovery_facts(struct team_facts *facts, const struct mm_extent *extent);
+
+/* batch.c */
+void recovery_batch_run(struct recovery_batch *batch);
+/* Whether the work should go on; if not, its team is given up. */
+bool recovery_item_check(struct recovery_batch *batch,
+			 struct recovery_item *item);
+/* Looks again. Returns 0 or a negative errno; then the facts are old. */
+int recovery_item_look(struct recovery_batch *batch,
+		       struct recovery_item *item);
+/*
+ * Before the next round of tries: whether an item is still at the step, and
+ * then waits the longer the more often it was tried.
+ */
+bool recovery_batch_again(struct recovery_batch *batch, enum team_step step);
+
+/* reason.c */
+enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,
+				      const struct recovery_item *item);
+
+/* passes.c */
+extern const struct recovery_pass *const recovery_passes[];
+extern const struct recovery_pass recovery_pass_swapin;
+extern const struct recovery_pass recovery_pass_collapse;
+extern const struct recovery_pass recovery_pass_remap;
+
+/* worker.c */
+int recovery_workers_start(struct recovery *recovery);
+void recovery_workers_stop(struct recovery *recovery);
+/* Ends works that were taken and not begun, which nobody waits for. */
+void recovery_works_drop(struct recovery *recovery,
+			 const struct recovery_item *items, uint32_t nr);
+
+#endif

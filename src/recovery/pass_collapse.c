@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pass collapse: small pages become one huge page.
+ *
+ * Through a mapper when there is one: then its cgroup pays and it has the huge
+ * page mapped at once (FACTS H4). When the mapper cannot (it is gone, it has
+ * unmapped the file, its mapping must not be huge), the next that uses the
+ * extent is tried, and in the end the daemon's own mapping. But a mapper whose
+ * cgroup is at its limit, or for which no huge page is free, is the answer: to
+ * go around it would let it escape its limit.
+ */
+#include "recovery/internal.h"
+
+#include <errno.h>
+
+/* Whether the kernel's answer is about the extent, not about the mapper. */
+static bool recovery_collapse_final(struct recovery_batch *batch,
+				    struct recovery_item *item, int ret)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	struct mm_view view;
+
+	if (ret == 0 || ret == -EAGAIN || ret == -EBUSY)
+		return true;
+	if (ret != -ENOMEM)
+		return false;
+	/* no huge page; or nothing is mapped at the address any more */
+	return !mm->mapper_view(mm->context, item->mm.mapper,
+				batch->recovery->config.dev, batch->target->ino,
+				item->team.index, 1, &view) &&
+	       view.addr == item->mm.addr;
+}
+
+/* Puts another mapper that uses the extent in the place of a bad one. */
+static void recovery_collapse_next_mm(struct recovery_batch *batch,
+				      struct recovery_item *item)
+{
+	struct recovery_survey *survey = &batch->survey;
+	struct recovery_remap *remap;
+
+	recovery_count(batch->recovery, RECOVERY_COUNT_remap_untried,
+		       item->mm.by_pte);
+	item->mm = (struct recovery_mm){0};
+	for (size_t i = 0; i < survey->nr_remaps; i++) {
+		remap = &survey->remaps[i];
+		if (remap->index != item->team.index || !remap->mm.addr)
+			continue;
+		item->mm = remap->mm;
+		remap->mm.addr = 0;
+		return;
+	}
+}
+
+static int recovery_collapse_try(struct recovery_batch *batch,
+				 struct recovery_item *item)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	int ret;
+
+	while (item->mm.addr) {
+		ret = mm->mapper_collapse(mm->context, item->mm.mapper,
+					  item->mm.addr);
+		if (recovery_collapse_final(batch, item, ret))
+			return ret;
+		recovery_collapse_next_mm(batch, item);
+	}
+	return mm->collapse(mm->context, batch->window, item->team.index);
+}
+
+static void recovery_collapse_count(struct recovery *recovery,
+				    const struct recovery_item *item,
+				    const struct team_facts *before)
+{
+	recovery_count(recovery, RECOVERY_COUNT_huge_alloced, 1);
+	recovery_count(recovery, RECOVERY_COUNT_page_created,
+		       team_holes(before));
+	recovery_count(recovery, RECOVERY_COUNT_page_migrate,
+		       before->resident + before->swapped);
+	recovery_count(recovery, RECOVERY_COUNT_page_teamed,
+		       HUGETMPFS_EXTENT_PAGES);
+	recovery_count(recovery, RECOVERY_COUNT_remap_faulter,
+		       item->mm.addr != 0);
+}
+
+/* What the look after a try that did not make it huge says. */
+static enum team_event recovery_collapse_missed(struct recovery_batch *batch,
+						struct recovery_item *item,
+						int ret)
+{
+	const struct team_facts *now = &item->team.now;
+
+	if (now->resident + now->swapped == 0) {
+		recovery_count(batch->recovery, RECOVERY_COUNT_huge_too_late,
+			       1);
+		team_give_up(&item->team, HUGETMPFS_REASON_TOO_LATE, 0);
+		return TEAM_LOST;
+	}
+	/* done, and undone before the look: as good as busy */
+	if (ret == 0)
+		ret = -EAGAIN;
+	item->error = ret;
+	if (ret == -EAGAIN || ret == -EBUSY || ret == -EINTR) {
+		recovery_count(batch->recovery, RECOVERY_COUNT_page_off_lru, 1);
+		return TEAM_BUSY;
+	}
+	team_give_up(&item->team, recovery_reason(batch, item), ret);
+	return TEAM_ERROR;
+}
+
+static void recovery_collapse_one(struct recovery_batch *batch,
+				  struct recovery_item *item)
+{
+	struct recovery *recovery = batch->recovery;
+	struct team_facts before = item->team.now;
+	enum team_event event = TEAM_DID;
+	int ret, looked;
+
+	ret = recovery_collapse_try(batch, item);
+	looked = recovery_item_look(batch, item);
+	if (looked) {
+		item->error = looked;
+		team_give_up(&item->team, HUGETMPFS_REASON_FAILED, looked);
+		return;
+	}
+	if (item->team.now.huge && ret == 0) {
+		recovery_collapse_count(recovery, item, &before);
+	} else if (item->team.now.huge) {
+		recovery_count(recovery, RECOVERY_COUNT_page_raced, 1);
+		item->team.reason = HUGETMPFS_REASON_DONE;
+		event = TEAM_LOST;
+	} else {
+		event = recovery_collapse_missed(batch, item, ret);
+	}
+	team_advance(&item->team, event);
+}
+
+static void recovery_collapse_run(struct recovery_batch *batch)
+{
+	struct recovery_item *item;
+
+	do {
+		for (item = batch->items; item < batch->items + batch->nr;
+		     item++) {
+			if (item->team.step == TEAM_COLLAPSE &&
+			    recovery_item_check(batch, item))
+				recovery_collapse_one(batch, item);
+		}
+	} while (recovery_batch_again(batch, TEAM_COLLAPSE));
+}
+
+const struct recovery_pass recovery_pass_collapse = {
+	.name = "collapse",
+	.step = TEAM_COLLAPSE,
+	.run = recovery_collapse_run,
+};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pass remap: maps the huge page by PMD in the mappers that used the extent by
+ * small entries. A collapse of what is huge already does just that, in a
+ * microsecond (FACTS H5). Whatever fails here costs the mapper a page fault.
+ */
+#include "recovery/internal.h"
+
+static bool recovery_remap_mapper(struct recovery_batch *batch,
+				  const struct recovery_mm *other)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	bool did = mm->mapper_collapse(mm->context, other->mapper,
+				       other->addr) == 0;
+
+	recovery_count(batch->recovery,
+		       did ? RECOVERY_COUNT_remap_another
+			   : RECOVERY_COUNT_remap_untried,
+		       1);
+	return did;
+}
+
+static void recovery_remap_one(struct recovery_batch *batch,
+			       struct recovery_item *item)
+{
+	struct recovery_survey *survey = &batch->survey;
+	bool did = false;
+
+	/* on anything but a huge page the call would collapse, fill holes */
+	if (atomic_load(&item->work->released) ||
+	    atomic_load(&item->work->unwanted) ||
+	    recovery_item_look(batch, item) || !item->team.now.huge) {
+		team_advance(&item->team, TEAM_LOST);
+		return;
+	}
+	/* the recovery mm has it from the collapse, if there was one */
+	if (item->mm.addr && item->mm.by_pte &&
+	    !(item->team.done & HUGETMPFS_PASS_COLLAPSE))
+		did = recovery_remap_mapper(batch, &item->mm);
+	for (size_t i = 0; i < survey->nr_remaps; i++) {
+		if (survey->remaps[i].index == item->team.index &&
+		    survey->remaps[i].mm.addr)
+			did |= recovery_remap_mapper(batch,
+						     &survey->remaps[i].mm);
+	}
+	recovery_count(batch->recovery, RECOVERY_COUNT_remap_untried,
+		       item->misaligned);
+	team_advance(&item->team, did ? TEAM_DID : TEAM_LOST);
+}
+
+static void recovery_remap_run(struct recovery_batch *batch)
+{
+	struct recovery_item *item;
+
+	for (item = batch->items; item < batch->items + batch->nr; item++) {
+		if (item->team.step == TEAM_REMAP)
+			recovery_remap_one(batch, item);
+	}
+}
+
+const struct recovery_pass recovery_pass_remap = {
+	.name = "remap",
+	.step = TEAM_REMAP,
+	.run = recovery_remap_run,
+};

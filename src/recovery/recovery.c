@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine as its callers see it. The order of things stands at the head of
+ * internal.h and of passes.c.
+ */
+#include "recovery/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int recovery_create(struct recovery **out, const struct recovery_config *config,
+		    const struct mm_ops *mm, struct recovery_counters *counters)
+{
+	struct recovery *recovery = calloc(1, sizeof(*recovery));
+	pthread_condattr_t attr;
+	int ret;
+
+	if (!recovery)
+		return -ENOMEM;
+	recovery->config = *config;
+	if (recovery->config.recoveries > RECOVERY_MAX_THREADS)
+		recovery->config.recoveries = RECOVERY_MAX_THREADS;
+	if (!recovery->config.pause_us)
+		recovery->config.pause_us = 1000;
+	recovery->mm = mm;
+	recovery->counters = counters;
+	recovery->prepare_tail = &recovery->prepare;
+	recovery->queue_tail = &recovery->queue;
+	pthread_mutex_init(&recovery->lock, NULL);
+	pthread_cond_init(&recovery->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&recovery->pause, &attr);
+	pthread_condattr_destroy(&attr);
+	ret = recovery_workers_start(recovery);
+	if (ret) {
+		recovery_destroy(recovery);
+		return ret;
+	}
+	*out = recovery;
+	return 0;
+}
+
+void recovery_destroy(struct recovery *recovery)
+{
+	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
+	struct recovery_request *request;
+	uint32_t nr;
+
+	if (!recovery)
+		return;
+	recovery_workers_stop(recovery);
+	pthread_mutex_lock(&recovery->lock);
+	while ((request = recovery->requests)) {
+		request->preparing = false; /* nobody is left to do it */
+		recovery_request_cancel_locked(recovery, request);
+	}
+	pthread_mutex_unlock(&recovery->lock);
+	while (recovery->queue) {
+		pthread_mutex_lock(&recovery->lock);
+		nr = recovery_queue_take_locked(recovery, items);
+		pthread_mutex_unlock(&recovery->lock);
+		recovery_works_drop(recovery, items, nr);
+	}
+	recovery_requests_deliver(recovery);
+	recovery_windows_free(recovery);
+	pthread_cond_destroy(&recovery->pause);
+	pthread_cond_destroy(&recovery->wake);
+	pthread_mutex_destroy(&recovery->lock);
+	free(recovery);
+}
+
+struct team_policy recovery_policy(const struct recovery *recovery)
+{
+	const struct mm_ops *mm = recovery->mm;
+
+	return (struct team_policy){
+		.max_holes = HUGETMPFS_EXTENT_PAGES,
+		.recoverable = mm->has(mm->context, MM_COLLAPSE),
+		.enabled = recovery->config.recoveries > 0,
+	};
+}
+
+static bool recovery_range_is_valid(uint64_t first, uint32_t nr)
+{
+	uint64_t all = INT64_MAX >> HUGETMPFS_EXTENT_SHIFT;
+
+	return nr > 0 && nr <= RECOVERY_WINDOW_EXTENTS && first <= all - nr;
+}
+
+static void recovery_map_show(struct recovery *recovery, uint64_t ino,
+			      uint64_t first, const struct mm_extent *found,
+			      uint32_t nr, struct hugetmpfs_extent *extents)
+{
+	struct team_policy policy = recovery_policy(recovery);
+	struct team_facts facts;
+
+	pthread_mutex_lock(&recovery->lock);
+	for (uint32_t i = 0; i < nr; i++) {
+		recovery_facts(&facts, &found[i]);
+		team_show(first + i, &facts, &extents[i]);
+		extents[i].reason =
+			(uint8_t) team_judge(&facts, &policy).reason;
+		recovery_past_show(recovery, ino, &extents[i]);
+	}
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+int recovery_map(struct recovery *recovery, const struct recovery_file *file,
+		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
+		 uint64_t *size_bytes)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct mm_extent *found;
+	struct mm_window *window;
+	int ret;
+
+	if (!recovery_range_is_valid(first, nr))
+		return -EINVAL;
+	found = calloc(nr, sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	ret = recovery_window_get(recovery, &window);
+	if (!ret) {
+		mm->window_attach(mm->context, window, file->fd, first, nr);
+		ret = mm->look(mm->context, window, first, nr, found,
+			       size_bytes);
+		recovery_window_put(recovery, window);
+	}
+	if (ret > 0)
+		recovery_map_show(recovery, file->ino, first, found,
+				  (uint32_t) ret, extents);
+	free(found);
+	return ret;
+}
+
+/* Gives it to the workers. Returns whether the caller has to prepare it. */
+static int recovery_request_add(struct recovery *recovery,
+				struct recovery_request *request)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&recovery->lock);
+	if (recovery->asked + request->nr > RECOVERY_QUEUE_EXTENTS) {
+		ret = -EAGAIN;
+	} else {
+		recovery->asked += request->nr;
+		request->next = recovery->requests;
+		recovery->requests = request;
+		if (recovery->config.recoveries) {
+			*recovery->prepare_tail = request;
+			recovery->prepare_tail = &request->prepare_next;
+			pthread_cond_signal(&recovery->wake);
+		}
+	}
+	pthread_mutex_unlock(&recovery->lock);
+	return ret;
+}
+
+int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
+		    uint64_t first, uint32_t nr, uint32_t flags,
+		    recovery_done_fn *done, void *arg,
+		    struct recovery_request **out)
+{
+	struct recovery_request *request;
+	int ret;
+
+	if (!recovery_range_is_valid(first, nr) ||
+	    flags & ~HUGETMPFS_RECOVER_DRY_RUN)
+		return -EINVAL;
+	ret = recovery_request_new(recovery, file, first, nr, &request);
+	if (ret)
+		return ret;
+	request->flags = flags;
+	request->done = done;
+	request->arg = arg;
+	if (out)
+		*out = request;
+	ret = recovery_request_add(recovery, request);
+	if (ret) {
+		recovery_count(recovery, RECOVERY_COUNT_work_too_many, nr);
+		recovery_request_free(recovery, request);
+		return ret;
+	}
+	/* turned off: nothing to queue, and no thread to tell so */
+	if (!recovery->config.recoveries) {
+		recovery_request_prepare(recovery, request);
+		recovery_requests_deliver(recovery);
+	}
+	return 0;
+}
+
+void recovery_cancel(struct recovery *recovery,
+		     struct recovery_request *request, void *arg)
+{
+	struct recovery_request *live;
+
+	pthread_mutex_lock(&recovery->lock);
+	live = recovery->requests;
+	while (live && (live != request || live->arg != arg))
+		live = live->next;
+	if (live)
+		recovery_request_cancel_locked(recovery, live);
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+void recovery_release(struct recovery *recovery, uint64_t ino, uint64_t first,
+		      uint64_t nr)
+{
+	struct recovery_target *target;
+	struct recovery_work *work;
+
+	pthread_mutex_lock(&recovery->lock);
+	for (target = recovery->targets; target; target = target->next) {
+		if (target->ino != ino)
+			continue;
+		for (work = target->works; work; work = work->target_next) {
+			if (work->index < first || work->index - first >= nr)
+				continue;
+			recovery_queue_unhash_locked(recovery, work);
+			atomic_store(&work->released, true);
+		}
+	}
+	pthread_cond_broadcast(&recovery->pause);
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+void recovery_load(struct recovery *recovery, struct recovery_load *load)
+{
+	pthread_mutex_lock(&recovery->lock);
+	load->recoveries = recovery->config.recoveries;
+	load->queued = recovery->queued;
+	load->running = recovery->running;
+	pthread_mutex_unlock(&recovery->lock);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests: what callers wait for, from their preparation to their answer.
+ */
+#include "recovery/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void recovery_request_free(struct recovery *recovery,
+			   struct recovery_request *request)
+{
+	if (request->target)
+		recovery_target_put(recovery, request->target);
+	free(request->extents);
+	free(request->waits);
+	free(request);
+}
+
+static int recovery_target_new(struct recovery *recovery,
+			       const struct recovery_file *file,
+			       struct recovery_target **out)
+{
+	struct recovery_target *target = calloc(1, sizeof(*target));
+	int ret;
+
+	if (!target)
+		return -ENOMEM;
+	target->refs = 1;
+	target->ino = file->ino;
+	target->fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (target->fd < 0) {
+		ret = -errno;
+		free(target);
+		return ret;
+	}
+	pthread_mutex_lock(&recovery->lock);
+	target->next = recovery->targets;
+	recovery->targets = target;
+	pthread_mutex_unlock(&recovery->lock);
+	*out = target;
+	return 0;
+}
+
+void recovery_target_put(struct recovery *recovery,
+			 struct recovery_target *target)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct recovery_target **at = &recovery->targets;
+	bool last;
+
+	pthread_mutex_lock(&recovery->lock);
+	last = --target->refs == 0;
+	if (last) {
+		while (*at != target)
+			at = &(*at)->next;
+		*at = target->next;
+	}
+	pthread_mutex_unlock(&recovery->lock);
+	if (!last)
+		return;
+	mm->mappers_free(mm->context, &target->mappers);
+	close(target->fd);
+	free(target);
+}
+
+int recovery_request_new(struct recovery *recovery,
+			 const struct recovery_file *file, uint64_t first,
+			 uint32_t nr, struct recovery_request **out)
+{
+	struct recovery_request *request = calloc(1, sizeof(*request));
+	int ret = -ENOMEM;
+
+	if (!request)
+		return -ENOMEM;
+	request->first = first;
+	request->nr = nr;
+	request->preparing = true;
+	request->extents = calloc(nr, sizeof(*request->extents));
+	request->waits = calloc(nr, sizeof(*request->waits));
+	if (request->extents && request->waits)
+		ret = recovery_target_new(recovery, file, &request->target);
+	if (ret) {
+		recovery_request_free(recovery, request);
+		return ret;
+	}
+	for (uint32_t i = 0; i < nr; i++)
+		request->waits[i].request = request;
+	*out = request;
+	return 0;
+}
+
+static void recovery_request_complete_locked(struct recovery *recovery,
+					     struct recovery_request *request,
+					     int error)
+{
+	struct recovery_request **at = &recovery->requests;
+
+	while (*at != request)
+		at = &(*at)->next;
+	*at = request->next;
+	recovery->asked -= request->nr;
+	request->error = error;
+	request->next = recovery->completed;
+	recovery->completed = request;
+}
+
+void recovery_requests_deliver(struct recovery *recovery)
+{
+	struct recovery_request *request, *next;
+	struct recovery_result result;
+
+	pthread_mutex_lock(&recovery->lock);
+	request = recovery->completed;
+	recovery->completed = NULL;
+	pthread_mutex_unlock(&recovery->lock);
+	for (; request; request = next) {
+		next = request->next;
+		result = (struct recovery_result){
+			.error = request->error,
+			.nr = request->filled,
+			.size_bytes = request->size_bytes,
+			.extents = request->extents,
+		};
+		request->done(request->arg, &result);
+		recovery_request_free(recovery, request);
+	}
+}
+
+void recovery_request_answer_locked(struct recovery *recovery,
+				    struct recovery_wait *wait,
+				    const struct hugetmpfs_extent *extent)
+{
+	struct recovery_request *request = wait->request;
+
+	request->extents[wait - request->waits] = *extent;
+	if (--request->pending == 0)
+		recovery_request_complete_locked(recovery, request, 0);
+}
+
+/* Takes a wait off its work. The last one that leaves makes it unwanted. */
+static void recovery_wait_leave_locked(struct recovery *recovery,
+				       struct recovery_wait *wait)
+{
+	struct recovery_work *work = wait->work;
+	struct recovery_wait **at = &work->waits;
+
+	while (*at != wait)
+		at = &(*at)->next;
+	*at = wait->next;
+	wait->work = NULL;
+	if (!work->waits) {
+		recovery_queue_unhash_locked(recovery, work);
+		atomic_store(&work->unwanted, true);
+	}
+}
+
+void recovery_request_cancel_locked(struct recovery *recovery,
+				    struct recovery_request *request)
+{
+	request->cancelled = true;
+	if (request->preparing) /* whoever prepares it will see */
+		return;
+	for (uint32_t i = 0; i < request->filled; i++) {
+		if (!request->waits[i].work)
+			continue;
+		recovery_wait_leave_locked(recovery, &request->waits[i]);
+		request->extents[i].reason = HUGETMPFS_REASON_CANCELLED;
+	}
+	recovery_request_complete_locked(recovery, request, -EINTR);
+	pthread_cond_signal(&recovery->wake);
+	pthread_cond_broadcast(&recovery->pause);
+}
+
+/* Whether who maps the file matters: something of it is there. */
+static bool recovery_survey_wants_mappers(const struct recovery *recovery,
+					  const struct recovery_survey *survey)
+{
+	const struct mm_ops *mm = recovery->mm;
+
+	if (!mm->has(mm->context, MM_PROCESS_COLLAPSE))
+		return false;
+	for (uint32_t i = 0; i < survey->found; i++) {
+		if (survey->facts[i].resident || survey->facts[i].swapped)
+			return true;
+	}
+	return false;
+}
+
+static int recovery_request_survey(struct recovery *recovery,
+				   struct recovery_request *request,
+				   struct recovery_survey *survey)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct recovery_target *target = request->target;
+	struct mm_window *window;
+	int ret;
+
+	ret = recovery_window_get(recovery, &window);
+	if (ret)
+		return ret;
+	mm->window_attach(mm->context, window, target->fd, request->first,
+			  request->nr);
+	ret = recovery_survey_look(recovery, window, survey);
+	if (!ret && recovery_survey_wants_mappers(recovery, survey)) {
+		/* without them there is still the daemon's own mapping */
+		if (!mm->mappers_find(mm->context, recovery->config.dev,
+				      target->ino, &target->mappers))
+			ret = recovery_survey_mappers(recovery, target, survey);
+	}
+	recovery_window_put(recovery, window);
+	return ret;
+}
+
+/* Fills in what was found; returns for how many extents there is work. */
+static uint32_t recovery_request_show(struct recovery *recovery,
+				      struct recovery_request *request,
+				      const struct recovery_survey *survey)
+{
+	struct team_policy policy = recovery_policy(recovery);
+	struct hugetmpfs_extent *extent = request->extents;
+	struct team_verdict verdict;
+	uint32_t wanted = 0;
+
+	for (uint32_t i = 0; i < survey->found; i++, extent++) {
+		verdict = team_judge(&survey->facts[i], &policy);
+		team_show(request->first + i, &survey->facts[i], extent);
+		extent->reason = (uint8_t) verdict.reason;
+		extent->passes = verdict.passes;
+		wanted += verdict.passes != 0;
+	}
+	request->filled = survey->found;
+	request->size_bytes = survey->size_bytes;
+	return wanted;
+}
+
+static void recovery_works_free(struct recovery_work *works)
+{
+	struct recovery_work *next;
+
+	for (; works; works = next) {
+		next = works->queue_next;
+		free(works);
+	}
+}
+
+static int recovery_works_new(uint32_t nr, struct recovery_work **works)
+{
+	struct recovery_work *work;
+
+	*works = NULL;
+	while (nr-- > 0) {
+		work = calloc(1, sizeof(*work));
+		if (!work) {
+			recovery_works_free(*works);
+			return -ENOMEM;
+		}
+		work->queue_next = *works;
+		*works = work;
+	}
+	return 0;
+}
+
+/* Queues the works; those that are joined leave their spare one over. */
+static struct recovery_work *
+recovery_request_queue_locked(struct recovery *recovery,
+			      struct recovery_request *request,
+			      struct recovery_work *spares)
+{
+	struct recovery_work *next = NULL;
+
+	for (uint32_t i = 0; i < request->filled; i++) {
+		if (!request->extents[i].passes)
+			continue;
+		next = spares->queue_next;
+		request->pending++;
+		if (recovery_queue_add_locked(recovery, request->target,
+					      request->first + i,
+					      &request->waits[i], &spares))
+			spares = next;
+		request->extents[i].passes = 0;
+	}
+	return spares;
+}
+
+void recovery_request_prepare(struct recovery *recovery,
+			      struct recovery_request *request)
+{
+	bool dry = request->flags & HUGETMPFS_RECOVER_DRY_RUN;
+	struct recovery_work *spares = NULL;
+	struct recovery_survey survey;
+	uint32_t wanted = 0;
+	int ret;
+
+	ret = recovery_survey_new(&survey, request->first, request->nr);
+	if (!ret) {
+		ret = recovery_request_survey(recovery, request, &survey);
+		if (!ret)
+			wanted = recovery_request_show(recovery, request,
+						       &survey);
+		recovery_survey_free(&survey);
+	}
+	if (!ret && !dry)
+		ret = recovery_works_new(wanted, &spares);
+
+	pthread_mutex_lock(&recovery->lock);
+	request->preparing = false;
+	if (request->cancelled)
+		ret = -EINTR;
+	if (!ret && !dry)
+		spares = recovery_request_queue_locked(recovery, request,
+						       spares);
+	if (request->pending)
+		pthread_cond_broadcast(&recovery->wake);
+	else
+		recovery_request_complete_locked(recovery, request, ret);
+	pthread_mutex_unlock(&recovery->lock);
+	recovery_works_free(spares);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The survey of a run of extents: what each is, through which mapper it would
+ * be collapsed, and which other mappers use it by small entries.
+ *
+ * The recovery mm is a mapper that can map the extent huge; one that uses it
+ * by small entries comes before one that only could, as in the kernel series
+ * the process whose fault found the small pages was the one to recover for.
+ * What small entries there are must be seen before the collapse: it removes
+ * them all.
+ */
+#include "recovery/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void recovery_facts(struct team_facts *facts, const struct mm_extent *extent)
+{
+	*facts = (struct team_facts){
+		.pages = extent->pages,
+		.resident = extent->resident,
+		.swapped = extent->swapped,
+		.nid = extent->nid,
+		.huge = extent->huge,
+	};
+}
+
+int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
+			uint32_t nr)
+{
+	*survey = (struct recovery_survey){.first = first, .nr = nr};
+	survey->facts = calloc(nr, sizeof(*survey->facts));
+	survey->mms = calloc(nr, sizeof(*survey->mms));
+	survey->misaligned = calloc(nr, sizeof(*survey->misaligned));
+	if (survey->facts && survey->mms && survey->misaligned)
+		return 0;
+	recovery_survey_free(survey);
+	return -ENOMEM;
+}
+
+void recovery_survey_free(struct recovery_survey *survey)
+{
+	free(survey->facts);
+	free(survey->mms);
+	free(survey->misaligned);
+	free(survey->remaps);
+	*survey = (struct recovery_survey){0};
+}
+
+static int recovery_survey_add_remap(struct recovery_survey *survey, uint32_t i,
+				     const struct recovery_mm *mm)
+{
+	size_t nr = survey->nr_remaps, capacity;
+	struct recovery_remap *bigger;
+
+	if ((nr & (nr - 1)) == 0) {
+		capacity = nr ? nr * 2 : 1;
+		bigger = realloc(survey->remaps, capacity * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		survey->remaps = bigger;
+	}
+	survey->remaps[nr].index = survey->first + i;
+	survey->remaps[nr].mm = *mm;
+	survey->nr_remaps++;
+	return 0;
+}
+
+/* Takes in how one mapper has the extents. */
+static int recovery_survey_mapper(struct recovery_survey *survey,
+				  const struct mm_mapper *mapper,
+				  const struct mm_view *views)
+{
+	struct recovery_mm mm;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < survey->found && !ret; i++) {
+		survey->misaligned[i] += views[i].misaligned;
+		if (!views[i].addr)
+			continue;
+		mm.mapper = mapper;
+		mm.addr = views[i].addr;
+		mm.by_pte = views[i].by_pte;
+		if (mm.by_pte)
+			survey->facts[i].by_pte = true;
+		if (!survey->mms[i].addr ||
+		    (mm.by_pte && !survey->mms[i].by_pte))
+			survey->mms[i] = mm;
+		else if (mm.by_pte)
+			ret = recovery_survey_add_remap(survey, i, &mm);
+	}
+	return ret;
+}
+
+int recovery_survey_mappers(struct recovery *recovery,
+			    const struct recovery_target *target,
+			    struct recovery_survey *survey)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct mm_view *views;
+	int ret = 0;
+
+	if (target->mappers.nr == 0 || survey->found == 0)
+		return 0;
+	views = calloc(survey->found, sizeof(*views));
+	if (!views)
+		return -ENOMEM;
+	for (size_t i = 0; i < target->mappers.nr && !ret; i++) {
+		/* one that is gone or not to be seen is no mapper any more */
+		if (mm->mapper_view(mm->context, &target->mappers.mapper[i],
+				    recovery->config.dev, target->ino,
+				    survey->first, survey->found, views))
+			continue;
+		ret = recovery_survey_mapper(survey, &target->mappers.mapper[i],
+					     views);
+	}
+	free(views);
+	return ret;
+}
+
+int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
+			 struct recovery_survey *survey)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct mm_extent *extents;
+	int ret;
+
+	extents = calloc(survey->nr, sizeof(*extents));
+	if (!extents)
+		return -ENOMEM;
+	ret = mm->look(mm->context, window, survey->first, survey->nr, extents,
+		       &survey->size_bytes);
+	if (ret >= 0) {
+		survey->found = (uint32_t) ret;
+		for (uint32_t i = 0; i < survey->found; i++)
+			recovery_facts(&survey->facts[i], &extents[i]);
+		ret = 0;
+	}
+	free(extents);
+	return ret;
+}
