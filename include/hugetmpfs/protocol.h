@@ -31,8 +31,12 @@
  * While one request of a connection is being answered the next is not read. The
  * daemon closes a connection that takes nothing for PROTOCOL_SEND_TIMEOUT_MS.
  *
- * Where the daemon is dead its keeper holds the socket, and answers every
- * command but its own with "error 107 ..." (ENOTCONN).
+ * Where the daemon is dead its keeper holds the socket. It knows one command
+ * and answers every other with "error 107 ..." (ENOTCONN):
+ *
+ *	attach			mounts the files again; answers when that serves
+ *
+ * A daemon that lives answers "attach" with an error.
  */
 #ifndef HUGETMPFS_PROTOCOL_H
 #define HUGETMPFS_PROTOCOL_H
@@ -40,7 +44,8 @@
 /*
  * Each mount has a folder there, named by the pid of its keeper, with the
  * socket and a file that says which mount it is, in lines
- * "dev MAJOR:MINOR" and "mountpoint PATH" (escaped as above).
+ * "dev MAJOR:MINOR", "mountpoint PATH" (escaped as above) and "state STATE",
+ * which is "serving", or "dead" when the files wait for an attach.
  */
 #define PROTOCOL_RUNTIME_DIR "/run/hugetmpfs"
 #define PROTOCOL_SOCKET_NAME "control"
@@ -56,6 +61,7 @@
 #define PROTOCOL_ERROR "error"
 #define PROTOCOL_END   "end"
 
+#define PROTOCOL_ATTACH	  "attach"
 #define PROTOCOL_PING	  "ping"
 #define PROTOCOL_STATUS	  "status"
 #define PROTOCOL_NO_SCAN  "no-scan"

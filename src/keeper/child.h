@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon as the keeper's child: how it is started, and what it finds.
+ */
+#ifndef KEEPER_CHILD_H
+#define KEEPER_CHILD_H
+
+#include <sys/types.h>
+
+/* The fds a daemon is started with; it has no others but 0, 1 and 2. */
+enum {
+	CHILD_FUSE_FD = 3,	/* /dev/fuse */
+	CHILD_ROOT_FD,		/* root of the backing tmpfs */
+	CHILD_TABLE_FD,		/* memfd of the tables */
+	CHILD_LISTEN_FD,	/* control socket, listening */
+	CHILD_REPORT_FD,	/* to the keeper, report.h */
+	CHILD_END_FD,
+};
+
+/* Its arguments, which no user gives. */
+enum {
+	CHILD_ARG_NAME,
+	CHILD_ARG_MODE,		/* CHILD_MODE */
+	CHILD_ARG_OPTIONS,	/* as the keeper got them, or as last reported */
+	CHILD_ARG_DEV,		/* "MAJOR:MINOR" of the mount */
+	CHILD_ARG_LOG,		/* CHILD_LOG_*: where messages go */
+	CHILD_ARG_MOUNTPOINT,
+	CHILD_NR_ARGS,
+};
+
+#define CHILD_MODE	 "--internal-daemon"
+#define CHILD_LOG_STDERR "stderr"
+#define CHILD_LOG_SYSLOG "syslog"
+#define CHILD_LOG_BOTH	 "both" /* standard error, and syslog once it serves */
+
+struct child_config {
+	int program_fd;		/* what to execute */
+	int fds[CHILD_END_FD - CHILD_FUSE_FD]; /* in the order above, without
+						* CHILD_REPORT_FD */
+	const char *mountpoint;
+	const char *options;
+	dev_t dev;
+	const char *log;	/* CHILD_LOG_* */
+};
+
+struct child {
+	pid_t pid;
+	int pidfd;	/* readable when it has ended; -1: there is none */
+	int report_fd;	/* its reports */
+};
+
+/*
+ * Starts a daemon, which dies with this process. Returns 0 or a negative
+ * errno, logged.
+ */
+int child_start(struct child *child, const struct child_config *config);
+
+/* Reaps an ended daemon. Returns its status as of wait(2). */
+int child_reap(struct child *child);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Folders below /run/hugetmpfs. A folder belongs to a living keeper as long as
+ * somebody listens on its socket. Between making the folder and listening that
+ * is not yet so, therefore both happen under a lock on the parent folder, and
+ * so does the clearing away of what dead keepers left.
+ */
+#include "keeper/runtime.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <hugetmpfs/protocol.h>
+
+#include "base/log.h"
+
+#define MOUNT_NAME_NEW PROTOCOL_MOUNT_NAME ".new"
+
+char *runtime_escape(const char *text)
+{
+	char *escaped = malloc(2 * strlen(text) + 1);
+	char *out = escaped;
+
+	if (!escaped)
+		return NULL;
+	for (; *text; text++) {
+		if (*text == '\n' || *text == '\\')
+			*out++ = '\\';
+		*out++ = *text == '\n' ? 'n' : *text;
+	}
+	*out = '\0';
+	return escaped;
+}
+
+static void socket_address(struct sockaddr_un *address, const char *folder)
+{
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(address->sun_path, sizeof(address->sun_path),
+		 "%s/" PROTOCOL_SOCKET_NAME, folder);
+}
+
+static void folder_path(char *path, size_t size, pid_t pid)
+{
+	snprintf(path, size, PROTOCOL_RUNTIME_DIR "/%d", (int) pid);
+}
+
+int runtime_connect(pid_t keeper_pid)
+{
+	struct sockaddr_un address;
+	char folder[64];
+	int fd, ret;
+
+	folder_path(folder, sizeof(folder), keeper_pid);
+	socket_address(&address, folder);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *) &address, sizeof(address))) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+/* Whether somebody listens; a full queue is a sign of life, too. */
+static bool is_alive(pid_t keeper_pid)
+{
+	int fd = runtime_connect(keeper_pid);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || fd == -EAGAIN;
+}
+
+/* The pid that a folder is named by, 0 for other names. */
+static pid_t pid_of(const char *name)
+{
+	char *end;
+	long pid;
+
+	if (!isdigit((unsigned char) *name))
+		return 0;
+	errno = 0;
+	pid = strtol(name, &end, 10);
+	return *end || errno || pid > INT_MAX ? 0 : (pid_t) pid;
+}
+
+static void remove_folder(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	unlinkat(fd, PROTOCOL_SOCKET_NAME, 0);
+	unlinkat(fd, PROTOCOL_MOUNT_NAME, 0);
+	unlinkat(fd, MOUNT_NAME_NEW, 0);
+	close(fd);
+	rmdir(path);
+}
+
+static void remove_stale(void)
+{
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
+	pid_t pid;
+
+	dir = opendir(PROTOCOL_RUNTIME_DIR);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		pid = pid_of(entry->d_name);
+		if (!pid || is_alive(pid))
+			continue;
+		folder_path(path, sizeof(path), pid);
+		remove_folder(path);
+	}
+	closedir(dir);
+}
+
+/* Makes and locks the folder of all mounts; returns the fd of the lock. */
+static int lock_all(void)
+{
+	int fd, ret;
+
+	if (mkdir(PROTOCOL_RUNTIME_DIR, 0700) && errno != EEXIST)
+		return -errno;
+	fd = open(PROTOCOL_RUNTIME_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+static int listen_in(const char *folder)
+{
+	struct sockaddr_un address;
+	int fd, ret;
+
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	socket_address(&address, folder);
+	if (bind(fd, (struct sockaddr *) &address, sizeof(address)) ||
+	    chmod(address.sun_path, 0600) || listen(fd, 16)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+int runtime_create(struct runtime *runtime)
+{
+	int lock_fd, ret;
+
+	lock_fd = lock_all();
+	if (lock_fd < 0) {
+		log_error("cannot use " PROTOCOL_RUNTIME_DIR ": %s",
+			  strerror(-lock_fd));
+		return lock_fd;
+	}
+	remove_stale();
+	folder_path(runtime->path, sizeof(runtime->path), getpid());
+	if (mkdir(runtime->path, 0700)) {
+		ret = -errno;
+		log_error("cannot make %s: %s", runtime->path, strerror(-ret));
+		goto err_unlock;
+	}
+	runtime->listen_fd = ret = listen_in(runtime->path);
+	if (ret < 0) {
+		log_error("cannot make a socket in %s: %s", runtime->path,
+			  strerror(-ret));
+		goto err_remove_folder;
+	}
+	close(lock_fd);
+	return 0;
+
+err_remove_folder:
+	remove_folder(runtime->path);
+err_unlock:
+	runtime->path[0] = '\0';
+	close(lock_fd);
+	return ret;
+}
+
+/* Puts text into the file in one step. */
+static int replace_file(const char *folder, const char *text)
+{
+	int dir_fd, fd, ret = 0;
+
+	dir_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return -errno;
+	fd = openat(dir_fd, MOUNT_NAME_NEW,
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		ret = -errno;
+		goto out_close_dir;
+	}
+	if (write(fd, text, strlen(text)) != (ssize_t) strlen(text))
+		ret = -ENOSPC;
+	close(fd);
+	if (!ret && renameat(dir_fd, MOUNT_NAME_NEW, dir_fd,
+			     PROTOCOL_MOUNT_NAME))
+		ret = -errno;
+out_close_dir:
+	close(dir_fd);
+	return ret;
+}
+
+int runtime_publish(const struct runtime *runtime, dev_t dev,
+		    const char *mountpoint, bool is_dead)
+{
+	char *text = NULL, *escaped;
+	int ret = -ENOMEM;
+
+	escaped = runtime_escape(mountpoint);
+	if (escaped && asprintf(&text, "dev %u:%u\nmountpoint %s\nstate %s\n",
+				major(dev), minor(dev), escaped,
+				is_dead ? "dead" : "serving") >= 0)
+		ret = replace_file(runtime->path, text);
+	if (ret)
+		log_error("cannot write %s/" PROTOCOL_MOUNT_NAME ": %s",
+			  runtime->path, strerror(-ret));
+	free(text);
+	free(escaped);
+	return ret;
+}
+
+void runtime_remove(struct runtime *runtime)
+{
+	if (!runtime->path[0])
+		return;
+	close(runtime->listen_fd);
+	remove_folder(runtime->path);
+	runtime->path[0] = '\0';
+}
+
+/* The keys by which a folder is looked for, as they stand in its file. */
+struct keys {
+	char *mountpoint;
+	char *dev;
+};
+
+/* Whether the folder of a pid is the one. */
+static bool read_folder(pid_t pid, const struct keys *keys,
+			struct runtime_peer *peer)
+{
+	char path[80], *line = NULL;
+	bool found = false;
+	size_t size = 0;
+	FILE *stream;
+
+	snprintf(path, sizeof(path),
+		 PROTOCOL_RUNTIME_DIR "/%d/" PROTOCOL_MOUNT_NAME, (int) pid);
+	stream = fopen(path, "re");
+	if (!stream)
+		return false;
+	*peer = (struct runtime_peer){ .keeper_pid = pid };
+	while (getline(&line, &size, stream) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strcmp(line, keys->dev) ||
+		    (keys->mountpoint && !strcmp(line, keys->mountpoint)))
+			found = true;
+		else if (!strcmp(line, "state dead"))
+			peer->is_dead = true;
+	}
+	free(line);
+	fclose(stream);
+	return found;
+}
+
+static int make_keys(const char *mountpoint, dev_t dev, struct keys *keys)
+{
+	char *escaped;
+
+	*keys = (struct keys){ 0 };
+	if (asprintf(&keys->dev, "dev %u:%u", major(dev), minor(dev)) < 0) {
+		keys->dev = NULL;
+		return -ENOMEM;
+	}
+	if (!mountpoint)
+		return 0;
+	escaped = runtime_escape(mountpoint);
+	if (!escaped || asprintf(&keys->mountpoint, "mountpoint %s", escaped) < 0)
+		keys->mountpoint = NULL;
+	free(escaped);
+	return keys->mountpoint ? 0 : -ENOMEM;
+}
+
+int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
+{
+	struct dirent *entry;
+	struct keys keys;
+	DIR *dir;
+	pid_t pid;
+	int ret;
+
+	ret = make_keys(mountpoint, dev, &keys);
+	if (ret)
+		goto out_free_keys;
+	ret = -ENOENT;
+	dir = opendir(PROTOCOL_RUNTIME_DIR);
+	if (!dir) {
+		ret = -errno;
+		goto out_free_keys;
+	}
+	while (ret && (entry = readdir(dir))) {
+		pid = pid_of(entry->d_name);
+		if (pid && read_folder(pid, &keys, peer) && is_alive(pid))
+			ret = 0;
+	}
+	closedir(dir);
+out_free_keys:
+	free(keys.mountpoint);
+	free(keys.dev);
+	return ret;
+}
