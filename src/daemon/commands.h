@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the program hugetmpfs can be asked to do, one file each. Each returns
+ * the exit code; what went wrong is logged.
+ */
+#ifndef DAEMON_COMMANDS_H
+#define DAEMON_COMMANDS_H
+
+struct options;
+
+/* Exit codes; the last one is for mount(8), which expects it of a helper. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_USAGE = 1,		/* as a helper also: not permitted */
+	EXIT_SYSTEM = 2,
+	EXIT_MOUNT_FAILED = 32,
+};
+
+/* Mounts; returns when it serves, or in the foreground when it has ended. */
+int mount_command(const struct options *options);
+
+/* Changes options of what is mounted. */
+int remount_command(const struct options *options);
+
+/* Mounts the files of a dead daemon again. */
+int attach_command(const struct options *options);
+
+/* The daemon itself, with the arguments of keeper/child.h. */
+int serve_command(char **argv);
+
+/* The code for a mount that failed with a negative errno. */
+int commands_exit_code(const struct options *options, int error);
+
+/*
+ * The mount point as an absolute path without symbolic links, for the caller
+ * to free. The file system that is mounted there is not touched. Returns 0 or
+ * a negative errno, logged.
+ */
+int commands_mountpoint(const char *given, char **path);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Remount: what tmpfs can change it is asked to change, access times are
+ * changed on the backing mount, the rest must be as it was.
+ */
+#include "daemon/live.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "backing/backing.h"
+#include "base/optstr.h"
+#include "daemon/options.h"
+#include "keeper/report.h"
+
+struct live {
+	char *options;
+	int root_fd;
+	int report_fd;
+};
+
+int live_open(struct live **out, const char *options, int root_fd,
+	      int report_fd)
+{
+	struct live *live = calloc(1, sizeof(*live));
+
+	if (!live)
+		return -ENOMEM;
+	live->options = strdup(options);
+	if (!live->options) {
+		free(live);
+		return -ENOMEM;
+	}
+	live->root_fd = root_fd;
+	live->report_fd = report_fd;
+	*out = live;
+	return 0;
+}
+
+void live_close(struct live *live)
+{
+	if (!live)
+		return;
+	free(live->options);
+	free(live);
+}
+
+char *live_options(void *arg)
+{
+	const struct live *live = arg;
+
+	return strdup(live->options);
+}
+
+/* Options that a living mount keeps; tmpfs passes over them silently. */
+static const struct fixed_option {
+	const char *name;
+	const char *instead;
+} fixed_options[] = {
+	{ "gid", "use chown" },
+	{ "inode64", "it always holds" },
+	{ "mode", "use chmod" },
+	{ "passthrough", "mount anew" },
+	{ "recoveries", "mount anew" },
+	{ "uid", "use chown" },
+};
+
+static const struct fixed_option *find_fixed(const char *name)
+{
+	for (size_t i = 0; i < sizeof(fixed_options) / sizeof(*fixed_options);
+	     i++) {
+		if (!strcmp(name, fixed_options[i].name))
+			return &fixed_options[i];
+	}
+	return NULL;
+}
+
+static int check_fixed(const struct live *live, const struct fixed_option *fixed,
+		       const char *value, char *error, size_t error_size)
+{
+	char *now;
+	bool same;
+
+	if (!value)
+		return 0;
+	now = optstr_value(live->options, fixed->name);
+	same = now && !strcmp(now, value);
+	free(now);
+	if (same)
+		return 0;
+	snprintf(error, error_size,
+		 "option %s=%s cannot be changed by remount: %s", fixed->name,
+		 value, fixed->instead);
+	return -EINVAL;
+}
+
+/* A change under way. */
+struct change {
+	struct options asked;	/* the list, understood */
+	char *tmpfs;		/* what tmpfs is asked to change */
+	char *options;		/* what will hold when all goes well */
+};
+
+/* One option of tmpfs or ours: puts it where it belongs. */
+static int take_option(const struct live *live, struct change *change,
+		       const char *name, const char *value, char *error,
+		       size_t error_size)
+{
+	const struct fixed_option *fixed = find_fixed(name);
+	int ret = 0;
+
+	if (fixed)
+		return check_fixed(live, fixed, value, error, error_size);
+	if (strcmp(name, "debug") != 0)
+		ret = optstr_set(&change->tmpfs, name, value);
+	/* the same limit in other units */
+	if (!ret && !strcmp(name, "size"))
+		ret = optstr_remove(&change->options, "nr_blocks");
+	if (!ret && !strcmp(name, "nr_blocks"))
+		ret = optstr_remove(&change->options, "size");
+	return ret ? ret : optstr_set(&change->options, name, value);
+}
+
+static int take_list(const struct live *live, struct change *change,
+		     const char *list, char *error, size_t error_size)
+{
+	char *text, *cursor, *name, *value;
+	int ret;
+
+	ret = options_parse_list(&change->asked, list);
+	if (ret) {
+		snprintf(error, error_size, "bad options '%s'", list);
+		return ret;
+	}
+	change->options = strdup(live->options);
+	text = cursor = options_text(&change->asked);
+	if (!text || !change->options) {
+		free(text);
+		return -ENOMEM;
+	}
+	while (!ret && (name = optstr_next(&cursor, &value)))
+		ret = take_option(live, change, name, value, error, error_size);
+	free(text);
+	return ret;
+}
+
+static int carry_out(struct live *live, const struct change *change, char *error,
+		     size_t error_size)
+{
+	unsigned long atime_flags = MS_NOATIME | MS_RELATIME | MS_STRICTATIME |
+				    MS_NODIRATIME;
+	uint64_t attr = options_atime_attr(change->asked.mount_flags);
+	int ret = 0;
+
+	if (change->tmpfs)
+		ret = backing_reconfigure(live->root_fd, change->tmpfs, error,
+					  error_size);
+	if (ret || !(change->asked.mount_mask & atime_flags))
+		return ret;
+	ret = backing_set_atime(live->root_fd, attr);
+	if (ret)
+		snprintf(error, error_size,
+			 "cannot change the access times of the tmpfs: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+int live_remount(void *arg, const char *list, char *error, size_t error_size)
+{
+	struct change change = { 0 };
+	struct live *live = arg;
+	int ret;
+
+	options_init(&change.asked);
+	snprintf(error, error_size, "not enough memory");
+	ret = take_list(live, &change, list, error, error_size);
+	if (!ret)
+		ret = carry_out(live, &change, error, error_size);
+	if (!ret) {
+		free(live->options);
+		live->options = change.options;
+		change.options = NULL;
+		report_send(live->report_fd, REPORT_OPTIONS, live->options);
+	}
+	options_free(&change.asked);
+	free(change.options);
+	free(change.tmpfs);
+	return ret;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The options of a living mount: those that hold now, and their change by
+ * remount. Used by the control thread alone once it runs.
+ */
+#ifndef DAEMON_LIVE_H
+#define DAEMON_LIVE_H
+
+#include <stddef.h>
+
+struct live;
+
+/*
+ * options is what the daemon was started with (options_text()), root_fd the
+ * root of the backing, report_fd the socket to the keeper, which is told of
+ * every change, for a next daemon. Both are borrowed. Returns 0 or -ENOMEM.
+ */
+int live_open(struct live **out, const char *options, int root_fd,
+	      int report_fd);
+void live_close(struct live *live);
+
+/* The options that hold, for the caller to free; NULL: no memory. */
+char *live_options(void *live);
+
+/*
+ * Changes those in the list. All or nothing. An option that cannot change is
+ * no error when its value is the one that holds: mount(8) repeats what stands
+ * in fstab. Returns 0 or a negative errno with a message.
+ */
+int live_remount(void *live, const char *list, char *error, size_t error_size);
+
+#endif

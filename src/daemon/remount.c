@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command that changes a mount: options of tmpfs and ours are the daemon's
+ * business, flags of the mount are set here, by mount(2), as the daemon must
+ * never touch its own mount. Access times are both: what reading a file does
+ * to them is decided in the backing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include <hugetmpfs/protocol.h>
+
+#include "base/log.h"
+#include "base/mountinfo.h"
+#include "base/optstr.h"
+#include "daemon/commands.h"
+#include "daemon/options.h"
+#include "keeper/fusemount.h"
+#include "keeper/request.h"
+#include "keeper/runtime.h"
+
+static int flags_of(const char *list, unsigned long *flags)
+{
+	struct options options;
+	int ret;
+
+	options_init(&options);
+	options.sloppy = true; /* user_id= and the like */
+	ret = options_parse_list(&options, list);
+	*flags |= options.mount_flags;
+	options_free(&options);
+	return ret;
+}
+
+/* The flags that a mount has now, by the words in mountinfo. */
+static int current_flags(const struct mountinfo *info, unsigned long *flags)
+{
+	int ret;
+
+	*flags = 0;
+	ret = flags_of(info->options, flags);
+	return ret ? ret : flags_of(info->super_options, flags);
+}
+
+/* What the daemon is to change, comma-separated; empty when nothing. */
+static int daemon_list(const struct options *options, unsigned long old_flags,
+		       unsigned long new_flags, char **list)
+{
+	uint64_t attr = options_atime_attr(new_flags);
+	int ret = 0;
+
+	*list = options_text(options);
+	if (!*list)
+		return -ENOMEM;
+	if (attr == options_atime_attr(old_flags))
+		return 0;
+	ret = optstr_set(list, attr & MOUNT_ATTR_NOATIME ? "noatime"
+			 : attr & MOUNT_ATTR_STRICTATIME ? "strictatime"
+							 : "relatime", NULL);
+	if (!ret)
+		ret = optstr_set(list, attr & MOUNT_ATTR_NODIRATIME
+					       ? "nodiratime" : "diratime", NULL);
+	return ret;
+}
+
+static int change_options(const struct mountinfo *info, const char *list)
+{
+	struct runtime_peer peer;
+	char *message;
+	int ret;
+
+	if (!*list)
+		return 0;
+	ret = runtime_find(NULL, info->dev, &peer);
+	if (ret) {
+		log_error("the hugetmpfs on %s is dead", info->mountpoint);
+		return ret;
+	}
+	ret = request_send(peer.keeper_pid, PROTOCOL_REMOUNT, list, &message);
+	if (ret)
+		log_error("%s", message ? message : strerror(-ret));
+	free(message);
+	return ret;
+}
+
+static int change_flags(const struct mountinfo *info, unsigned long flags)
+{
+	int ret;
+
+	if (!mount(NULL, info->mountpoint, NULL, MS_REMOUNT | flags, NULL))
+		return 0;
+	ret = -errno;
+	log_error("cannot change the flags of %s: %s", info->mountpoint,
+		  strerror(-ret));
+	return ret;
+}
+
+static int remount(const struct options *options, const struct mountinfo *info)
+{
+	unsigned long old_flags, new_flags;
+	char *list = NULL;
+	int ret;
+
+	ret = current_flags(info, &old_flags);
+	if (ret)
+		return ret;
+	new_flags = (old_flags & ~options->mount_mask) | options->mount_flags;
+	ret = daemon_list(options, old_flags, new_flags, &list);
+	if (!ret && !options->fake)
+		ret = change_options(info, list);
+	if (!ret && !options->fake && new_flags != old_flags)
+		ret = change_flags(info, new_flags);
+	free(list);
+	return ret;
+}
+
+int remount_command(const struct options *options)
+{
+	struct mountinfo info;
+	char *path;
+	int ret;
+
+	ret = commands_mountpoint(options->mountpoint, &path);
+	if (ret)
+		return commands_exit_code(options, ret);
+	ret = mountinfo_at(path, &info);
+	if (!ret && strcmp(info.fstype, FUSEMOUNT_TYPE) != 0) {
+		mountinfo_free(&info);
+		ret = -ENOENT;
+	}
+	if (ret) {
+		log_error("no hugetmpfs is mounted on %s", path);
+	} else {
+		ret = remount(options, &info);
+		mountinfo_free(&info);
+	}
+	free(path);
+	return ret ? commands_exit_code(options, ret) : EXIT_DONE;
+}

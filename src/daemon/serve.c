@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon: opens what the keeper handed to it, puts the parts together and
+ * serves. Wiring only.
+ *
+ * Who owns which words of the table's counters: from 0 on the recovery engine.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/commands.h"
+#include "daemon/live.h"
+#include "daemon/options.h"
+#include "fuse/server.h"
+#include "keeper/child.h"
+#include "keeper/process.h"
+#include "keeper/report.h"
+#include "mm/mm.h"
+#include "namespace/table.h"
+#include "recovery/counters.h"
+#include "recovery/recovery.h"
+
+static_assert(RECOVERY_NR_COUNTERS <= TABLE_NR_COUNTERS, "counters overlap");
+
+struct serve {
+	char *mountpoint;
+	char *text;		/* of the options it was started with */
+	bool detach;		/* from the terminal, once it serves */
+	dev_t dev;		/* of the mount */
+	struct options options;	/* the same, understood */
+	struct live *live;	/* the options that hold now */
+	struct table *table;
+	struct mm *mm;
+	struct recovery *recovery;
+};
+
+/* Set once it serves: where messages go changes then. */
+static atomic_bool is_ready;
+
+/* Until it serves, the keeper hears of errors, too: somebody may wait there. */
+static void sink_to_keeper(enum log_level level, const char *format, va_list ap)
+{
+	char *text;
+
+	if (level != LOG_LEVEL_ERROR || atomic_load(&is_ready) ||
+	    vasprintf(&text, format, ap) < 0)
+		return;
+	report_send(CHILD_REPORT_FD, REPORT_ERROR, text);
+	free(text);
+}
+
+static void sink_stderr(enum log_level level, const char *format, va_list ap)
+{
+	va_list copy;
+
+	va_copy(copy, ap);
+	sink_to_keeper(level, format, copy);
+	va_end(copy);
+	log_sink_stderr(level, format, ap);
+}
+
+static void sink_syslog(enum log_level level, const char *format, va_list ap)
+{
+	va_list copy;
+
+	va_copy(copy, ap);
+	sink_to_keeper(level, format, copy);
+	va_end(copy);
+	log_sink_syslog(level, format, ap);
+}
+
+static void sink_both(enum log_level level, const char *format, va_list ap)
+{
+	if (atomic_load(&is_ready))
+		sink_syslog(level, format, ap);
+	else
+		sink_stderr(level, format, ap);
+}
+
+static void set_sink(const char *log)
+{
+	if (!strcmp(log, CHILD_LOG_STDERR))
+		log_set_sink(sink_stderr);
+	else if (!strcmp(log, CHILD_LOG_SYSLOG))
+		log_set_sink(sink_syslog);
+	else
+		log_set_sink(sink_both);
+}
+
+static void on_ready(void *arg)
+{
+	struct serve *serve = arg;
+
+	atomic_store(&is_ready, true);
+	if (serve->detach)
+		process_detach_terminal();
+	report_send(CHILD_REPORT_FD, REPORT_READY, "");
+}
+
+/*
+ * Dies with the keeper, even when stopped or stuck: the connection is aborted
+ * then and nothing waits for it. The kernel forgets that wish of a thread that
+ * changes its credentials, as those do that serve requests; so one thread does
+ * nothing but have it.
+ */
+static void *die_with_keeper(void *keeper_pid)
+{
+	prctl(PR_SET_NAME, "keeper-watch", 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != (pid_t) (intptr_t) keeper_pid)
+		kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int watch_keeper(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ret = -pthread_create(&thread, &attr, die_with_keeper,
+			      (void *) (intptr_t) getppid());
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
+/* What the keeper gave as arguments; they are overwritten by the title. */
+static int read_arguments(struct serve *serve, char **argv)
+{
+	const char *log = argv[CHILD_ARG_LOG];
+	unsigned major, minor;
+
+	set_sink(log);
+	serve->detach = !strcmp(log, CHILD_LOG_BOTH);
+	if (sscanf(argv[CHILD_ARG_DEV], "%u:%u", &major, &minor) != 2)
+		return -EINVAL;
+	serve->dev = makedev(major, minor);
+	serve->mountpoint = strdup(argv[CHILD_ARG_MOUNTPOINT]);
+	serve->text = strdup(argv[CHILD_ARG_OPTIONS]);
+	if (!serve->mountpoint || !serve->text)
+		return -ENOMEM;
+	options_init(&serve->options);
+	return options_parse_list(&serve->options, serve->text);
+}
+
+/* Logs what could not be opened. */
+static int opened(int ret, const char *what)
+{
+	if (ret)
+		log_error("cannot open %s: %s", what, strerror(-ret));
+	return ret;
+}
+
+static int open_recovery(struct serve *serve)
+{
+	struct recovery_config config = {
+		.recoveries = serve->options.recoveries,
+		.dev = serve->dev,
+	};
+
+	return recovery_create(&serve->recovery, &config,
+			       mm_real_ops(serve->mm),
+			       (void *) table_counters(serve->table));
+}
+
+static int open_parts(struct serve *serve)
+{
+	int ret;
+
+	ret = opened(watch_keeper(), "a thread");
+	if (!ret)
+		ret = opened(live_open(&serve->live, serve->text, CHILD_ROOT_FD,
+				       CHILD_REPORT_FD), "the options");
+	if (!ret)
+		ret = opened(table_open(&serve->table, CHILD_TABLE_FD),
+			     "the tables");
+	if (!ret)
+		ret = opened(mm_open(&serve->mm, 0), "the memory interfaces");
+	if (!ret)
+		ret = opened(open_recovery(serve), "the recovery engine");
+	return ret;
+}
+
+static void close_parts(struct serve *serve)
+{
+	if (serve->recovery)
+		recovery_destroy(serve->recovery);
+	if (serve->mm)
+		mm_close(serve->mm);
+	if (serve->table)
+		table_close(serve->table);
+	live_close(serve->live);
+	options_free(&serve->options);
+	free(serve->text);
+	free(serve->mountpoint);
+}
+
+static int serve_until_unmounted(struct serve *serve)
+{
+	struct server_config config = {
+		.fuse_fd = CHILD_FUSE_FD,
+		.root_fd = CHILD_ROOT_FD,
+		.table = serve->table,
+		.recovery = serve->recovery,
+		.passthrough = serve->options.passthrough,
+		.ready = on_ready,
+		.ready_arg = serve,
+	};
+
+	return server_run(&config);
+}
+
+int serve_command(char **argv)
+{
+	struct serve serve = { 0 };
+	int ret;
+
+	umask(0);
+	ret = opened(read_arguments(&serve, argv), "what the keeper gave");
+	if (!ret) {
+		process_set_title("hugetmpfs", "daemon", serve.mountpoint);
+		ret = open_parts(&serve);
+	}
+	if (!ret) {
+		ret = serve_until_unmounted(&serve);
+		if (ret)
+			log_error("the server of %s ended: %s",
+				  serve.mountpoint, strerror(-ret));
+	}
+	close_parts(&serve);
+	return ret ? EXIT_SYSTEM : EXIT_DONE;
+}
