@@ -4,6 +4,12 @@
  * as the client does, because tmpfs ends a listing at what existed when the
  * directory was opened or rewound: without that, renaming while listing would
  * never end.
+ *
+ * The kernel may keep a listing, but compares it with the directory only where
+ * a reader begins. While several processes change a directory and list it, one
+ * would be switched in the middle from its own listing to another's older one,
+ * and see names that it has removed itself. So a listing may be kept only of a
+ * directory that has been left alone for a while.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fuse/ops.h"
@@ -21,6 +28,18 @@ struct directory {
 	off_t offset;	       /* where the stream is */
 	struct dirent *pending; /* read, but had no room in the last reply */
 };
+
+/* How long a directory must have been left alone, in seconds. */
+#define QUIET_SECONDS 2
+
+static bool is_quiet(int fd)
+{
+	struct timespec now;
+	struct stat st;
+
+	return !fstat(fd, &st) && !clock_gettime(CLOCK_REALTIME, &now) &&
+	       now.tv_sec - st.st_ctim.tv_sec > QUIET_SECONDS;
+}
 
 static struct directory *directory_of(const struct fuse_file_info *fi)
 {
@@ -48,9 +67,8 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	pthread_mutex_init(&directory->mutex, NULL);
 	fi->fh = (uintptr_t) directory;
-	/* the kernel knows of each change: it may keep the listing */
-	fi->cache_readdir = 1;
-	fi->keep_cache = 1;
+	fi->cache_readdir = is_quiet(fd);
+	fi->keep_cache = fi->cache_readdir;
 	if (fuse_reply_open(req, fi) == -ENOENT) {
 		closedir(directory->stream);
 		free(directory);
