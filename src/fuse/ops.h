@@ -7,8 +7,10 @@
 #ifndef FUSE_OPS_H
 #define FUSE_OPS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 #include <fuse_lowlevel.h>
@@ -28,6 +30,9 @@ struct server {
 	struct fuse_session *session;
 	struct inodes *inodes;
 	int error; /* why INIT was refused, 0 when it was not */
+	pthread_mutex_t calls_mutex;
+	pthread_cond_t calls_fewer;
+	LIST_HEAD(, recover_call) calls; /* calls_mutex; recoveries under way */
 };
 
 /* Path by which an O_PATH fd is handed to calls that take no such fd. */
@@ -102,6 +107,12 @@ static inline int file_accmode(const struct fuse_file_info *fi)
 {
 	return (int) fi->fh;
 }
+
+/*
+ * ops_ioctl.c: cancels the recoveries that callers wait for and waits until
+ * each has been answered. For the end of the session. Blocks.
+ */
+void calls_drain(struct server *server);
 
 /* loop.c */
 int loop_run(struct server *server);

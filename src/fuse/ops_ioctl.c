@@ -6,13 +6,13 @@
  * A recovery takes its time, so it must not keep a serving thread: the reply
  * is sent by whichever thread of the engine finishes it. The caller may be
  * interrupted meanwhile. The call is shared by the thread that submits, the
- * one that finishes and one that brings an interrupt, so it is counted.
+ * one that finishes and one that brings an interrupt, so it is counted. The
+ * session must not end before the last one is gone: calls_drain().
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,21 +24,50 @@
 #include "recovery/recovery.h"
 
 struct recover_call {
-	atomic_int users;
-	pthread_mutex_t mutex; /* request, interrupted */
-	struct recovery_request *request;
+	LIST_ENTRY(recover_call) entry; /* calls_mutex, as all down to users */
+	struct recovery_request *request; /* once it is submitted */
 	bool interrupted;
-	struct recovery *recovery;
+	int users;
+	struct server *server;
 	fuse_req_t req;
 	struct hugetmpfs_ioc_extents arg;
 };
 
 static void call_put(struct recover_call *call)
 {
-	if (atomic_fetch_sub(&call->users, 1) > 1)
-		return;
-	pthread_mutex_destroy(&call->mutex);
-	free(call);
+	struct server *server = call->server;
+	bool last;
+
+	pthread_mutex_lock(&server->calls_mutex);
+	last = --call->users == 0;
+	if (last) {
+		LIST_REMOVE(call, entry);
+		pthread_cond_broadcast(&server->calls_fewer);
+	}
+	pthread_mutex_unlock(&server->calls_mutex);
+	if (last)
+		free(call);
+}
+
+/* Under calls_mutex. A call that is not submitted yet is cancelled when it is. */
+static void call_cancel(struct recover_call *call)
+{
+	call->interrupted = true;
+	if (call->request)
+		recovery_cancel(call->server->config.recovery, call->request,
+				call);
+}
+
+void calls_drain(struct server *server)
+{
+	struct recover_call *call;
+
+	pthread_mutex_lock(&server->calls_mutex);
+	LIST_FOREACH(call, &server->calls, entry)
+		call_cancel(call);
+	while (!LIST_EMPTY(&server->calls))
+		pthread_cond_wait(&server->calls_fewer, &server->calls_mutex);
+	pthread_mutex_unlock(&server->calls_mutex);
 }
 
 static void extents_reply(fuse_req_t req, struct hugetmpfs_ioc_extents *arg,
@@ -71,11 +100,9 @@ static void recover_interrupted(fuse_req_t req, void *data)
 	struct recover_call *call = data;
 
 	(void) req;
-	pthread_mutex_lock(&call->mutex);
-	call->interrupted = true;
-	if (call->request)
-		recovery_cancel(call->recovery, call->request, call);
-	pthread_mutex_unlock(&call->mutex);
+	pthread_mutex_lock(&call->server->calls_mutex);
+	call_cancel(call);
+	pthread_mutex_unlock(&call->server->calls_mutex);
 }
 
 static void recover_submit(struct recover_call *call,
@@ -86,19 +113,19 @@ static void recover_submit(struct recover_call *call,
 	int ret;
 
 	fuse_req_interrupt_func(req, recover_interrupted, call);
-	ret = recovery_submit(call->recovery, file, call->arg.first,
-			      call->arg.nr, call->arg.flags, recover_done, call,
-			      &request);
+	ret = recovery_submit(call->server->config.recovery, file,
+			      call->arg.first, call->arg.nr, call->arg.flags,
+			      recover_done, call, &request);
 	if (ret) {
 		fuse_req_interrupt_func(req, NULL, NULL);
 		fuse_reply_err(req, -ret);
 		call_put(call); /* recover_done() will not come to do it */
 	} else {
-		pthread_mutex_lock(&call->mutex);
+		pthread_mutex_lock(&call->server->calls_mutex);
 		call->request = request;
 		if (call->interrupted)
-			recovery_cancel(call->recovery, request, call);
-		pthread_mutex_unlock(&call->mutex);
+			call_cancel(call);
+		pthread_mutex_unlock(&call->server->calls_mutex);
 	}
 	call_put(call);
 }
@@ -106,19 +133,22 @@ static void recover_submit(struct recover_call *call,
 static void recover(fuse_req_t req, const struct recovery_file *file,
 		    const struct hugetmpfs_ioc_extents *arg)
 {
+	struct server *server = server_of(req);
 	struct recover_call *call = malloc(sizeof(*call));
 
 	if (!call) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	atomic_init(&call->users, 2);
-	pthread_mutex_init(&call->mutex, NULL);
 	call->request = NULL;
 	call->interrupted = false;
-	call->recovery = server_of(req)->config.recovery;
+	call->users = 2;
+	call->server = server;
 	call->req = req;
 	call->arg = *arg;
+	pthread_mutex_lock(&server->calls_mutex);
+	LIST_INSERT_HEAD(&server->calls, call, entry);
+	pthread_mutex_unlock(&server->calls_mutex);
 	recover_submit(call, file);
 }
 

@@ -157,7 +157,12 @@ static void ignore_signals(void)
 
 int server_run(const struct server_config *config)
 {
-	struct server server = { .config = *config };
+	struct server server = {
+		.config = *config,
+		.calls_mutex = PTHREAD_MUTEX_INITIALIZER,
+		.calls_fewer = PTHREAD_COND_INITIALIZER,
+		.calls = LIST_HEAD_INITIALIZER(server.calls),
+	};
 	int ret;
 
 	ignore_signals();
@@ -171,6 +176,7 @@ int server_run(const struct server_config *config)
 	if (ret)
 		goto out_inodes;
 	ret = loop_run(&server);
+	calls_drain(&server);
 	fuse_session_destroy(server.session);
 out_inodes:
 	inodes_close(server.inodes);
