@@ -12,7 +12,8 @@
 # HT_BUILD names the build tree (found by itself in build/ or at the top),
 # HT_DIR is the test's own folder: whatever it makes lies there, with one
 # hugetmpfs at $MNT. Helper programs tests/integration/X.c are built as
-# $HT_BUILD/tests/integration/X.
+# $HT_BUILD/tests/integration/X. A line "# sanitized" makes contrib/check run
+# the test with AddressSanitizer as well.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 umask 022
@@ -62,6 +63,20 @@ ht_end_well()
 	return 1
 }
 
+# Sanitizers write their reports into files, as daemons have no terminal.
+ht_sanitizer_reports()
+{
+	local report status=0
+
+	for report in "$HT_DIR"/sanitizer.*; do
+		[ -f "$report" ] || continue
+		echo "FAILED: $report:"
+		head -n 60 "$report"
+		status=1
+	done
+	return $status
+}
+
 ht_on_exit()
 {
 	local status=$?
@@ -77,6 +92,7 @@ ht_on_exit()
 		ht_end_well || status=1
 	fi
 	[ $status = 0 ] || cleanup_all "$HT_DIR"
+	ht_sanitizer_reports || status=1
 	if [ -n "$HT_OWN_DIR" ]; then
 		rm -rf --one-file-system "$HT_DIR"
 		[ $status = 0 ] && echo "passed"
@@ -334,6 +350,9 @@ if [ -z "$HT_DIR" ]; then
 	HT_OWN_DIR=yes
 fi
 export HT_DIR
+for HT_SANITIZER in ASAN UBSAN LSAN TSAN; do
+	declare -x "${HT_SANITIZER}_OPTIONS=log_path=$HT_DIR/sanitizer"
+done
 MNT=$HT_DIR/mnt
 trap ht_on_exit EXIT
 trap 'ht_on_error $? $LINENO "$BASH_COMMAND"' ERR
