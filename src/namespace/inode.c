@@ -106,9 +106,17 @@ static void buckets_grow(struct inodes *inodes)
 			chain_add(inodes, slot);
 }
 
-static void inode_init(struct inode *inode)
+/* Empties what is known of a slot's inode; returns the fd that it had. */
+static int inode_reset(struct inodes *inodes, uint32_t slot)
 {
-	*inode = (struct inode){ .fd = -1 };
+	pthread_mutex_t *lock = &inodes->locks[slot % NR_LOCKS];
+	int fd;
+
+	pthread_mutex_lock(lock);
+	fd = inodes->inodes[slot].fd;
+	inodes->inodes[slot] = (struct inode){ .fd = -1 };
+	pthread_mutex_unlock(lock);
+	return fd;
 }
 
 /* A free slot, in no chain any more; or 0 with *ret set. */
@@ -155,7 +163,7 @@ static int intern_new(struct inodes *inodes,
 		return ret;
 	record = table_record(inodes->table, slot);
 	sequence = atomic_load(&record->state) >> 32;
-	inode_init(&inodes->inodes[slot]);
+	inode_reset(inodes, slot);
 	record_fill(record, sequence, handle, st);
 	chain_add(inodes, slot);
 	if (++inodes->count > inodes->nr_buckets)
@@ -228,8 +236,8 @@ void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
 		atomic_store(&record->nlookup,
 			     had > nlookup ? had - nlookup : 0);
 		if (had <= nlookup) {
-			fd = inodes->inodes[slot].fd;
 			chain_remove(inodes, slot);
+			fd = inode_reset(inodes, slot);
 			atomic_store(&record->state,
 				     state_of((nodeid >> 32) + 1, TABLE_FREE));
 			inodes->inodes[slot].chain = inodes->free_slot;
@@ -308,7 +316,7 @@ static void index_records(struct inodes *inodes)
 		struct table_record *record = table_record(inodes->table, slot);
 
 		if (record_is_used(record)) {
-			inode_init(&inodes->inodes[slot]);
+			inode_reset(inodes, slot);
 			inodes->inodes[slot].maybe_mapped = true;
 			chain_add(inodes, slot);
 			inodes->count++;
