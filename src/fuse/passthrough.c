@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <linux/ioctl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -62,8 +63,8 @@ static void backing_id_close(struct server *server, int32_t id)
 
 int passthrough_probe(struct server *server)
 {
-	int fd = openat(server->config.root_fd, ".",
-			O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	/* not in the backing, which may be full when it is attached again */
+	int fd = memfd_create("hugetmpfs-probe", MFD_CLOEXEC);
 	int id;
 
 	if (fd < 0)
