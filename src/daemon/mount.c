@@ -46,7 +46,8 @@ static int check_not_ours(const char *path)
 		log_error("a hugetmpfs is mounted on %s already", path);
 	else if (is_mounted)
 		log_error("a dead hugetmpfs, whose files are gone, is mounted "
-			  "on %s: umount it first", path);
+			  "on %s: umount it first (umount -l when it is busy)",
+			  path);
 	else
 		return 0;
 	return -EBUSY;

@@ -356,6 +356,7 @@ static int take_option(struct options *options, struct words *words, int opt)
 		options->action = OPTIONS_VERSION;
 		return 0;
 	default: /* getopt has said what is wrong */
+		log_error("try --help");
 		return -EINVAL;
 	}
 }

@@ -41,7 +41,22 @@ static int current_flags(const struct mountinfo *info, unsigned long *flags)
 
 	*flags = 0;
 	ret = flags_of(info->options, flags);
-	return ret ? ret : flags_of(info->super_options, flags);
+	if (!ret)
+		ret = flags_of(info->super_options, flags);
+	/* the one of the three that has no word there */
+	if (!(*flags & (MS_NOATIME | MS_RELATIME)))
+		*flags |= MS_STRICTATIME;
+	return ret;
+}
+
+static unsigned long changed_flags(const struct options *options,
+				   unsigned long flags)
+{
+	flags = (flags & ~options->mount_mask) | options->mount_flags;
+	/* mount(2) would leave access times as they are if none was named */
+	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+		flags |= MS_RELATIME;
+	return flags;
 }
 
 /* What the daemon is to change, comma-separated; empty when nothing. */
@@ -106,7 +121,7 @@ static int remount(const struct options *options, const struct mountinfo *info)
 	ret = current_flags(info, &old_flags);
 	if (ret)
 		return ret;
-	new_flags = (old_flags & ~options->mount_mask) | options->mount_flags;
+	new_flags = changed_flags(options, old_flags);
 	ret = daemon_list(options, old_flags, new_flags, &list);
 	if (!ret && !options->fake)
 		ret = change_options(info, list);

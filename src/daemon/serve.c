@@ -225,6 +225,18 @@ static int serve_until_unmounted(struct serve *serve)
 	return server_run(&config);
 }
 
+static void log_end(const struct serve *serve, int ret)
+{
+	if (ret == -EOPNOTSUPP && serve->options.passthrough)
+		log_error("FUSE passthrough needs Linux 6.9 or later with "
+			  "CONFIG_FUSE_PASSTHROUGH, and root outside of any "
+			  "user namespace; -o passthrough=off does without, "
+			  "and without huge pages in mappings");
+	else if (ret)
+		log_error("the server of %s ended: %s", serve->mountpoint,
+			  strerror(-ret));
+}
+
 int serve_command(char **argv)
 {
 	struct serve serve = { 0 };
@@ -238,9 +250,7 @@ int serve_command(char **argv)
 	}
 	if (!ret) {
 		ret = serve_until_unmounted(&serve);
-		if (ret)
-			log_error("the server of %s ended: %s",
-				  serve.mountpoint, strerror(-ret));
+		log_end(&serve, ret);
 	}
 	close_parts(&serve);
 	return ret ? EXIT_SYSTEM : EXIT_DONE;

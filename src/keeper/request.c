@@ -17,7 +17,8 @@
 
 #include "keeper/runtime.h"
 
-#define REQUEST_TIMEOUT_MS 1000
+#define REQUEST_TIMEOUT_MS 1000	/* for what a connection is opened for */
+#define ANSWER_TIMEOUT_MS  60000 /* silence for so long means trouble */
 
 static int send_request(int fd, const char *command, const char *argument)
 {
@@ -63,6 +64,7 @@ static int read_answer(char *packet, char **message)
 
 static int receive_answer(int fd, char **message)
 {
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
 	char *packet = malloc(PROTOCOL_ANSWER_BYTES + 1);
 	ssize_t length;
 	int ret = 1;
@@ -77,8 +79,8 @@ static int receive_answer(int fd, char **message)
 		} else if (!length) {
 			ret = -ECONNRESET;
 		} else if (errno == EAGAIN) {
-			poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1,
-			     -1);
+			if (!poll(&pollfd, 1, ANSWER_TIMEOUT_MS))
+				ret = -ETIMEDOUT;
 		} else if (errno != EINTR) {
 			ret = -errno;
 		}
