@@ -39,7 +39,7 @@ struct control_config {
 	struct table *table;	/* of which only the counters are read */
 	const struct control_counters *counters;
 	size_t nr_counters;	/* runs in counters */
-	const struct mm_interface *interfaces; /* as mm's probe found them */
+	const struct mm_interface *interfaces; /* mm_interfaces() */
 	size_t nr_interfaces;
 	/*
 	 * Options belong to the daemon: options() gives those that hold now,

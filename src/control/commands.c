@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What each command of the control socket answers. The keys are documented in
+ * hugetmpfsctl(8).
+ */
+#include "control/commands.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <hugetmpfs/protocol.h>
+#include <hugetmpfs/types.h>
+
+#include "control/answer.h"
+#include "control/scan.h"
+#include "control/server.h"
+#include "mm/mm.h"
+#include "namespace/table.h"
+#include "recovery/recovery.h"
+
+#define PAGE_BYTES (HUGETMPFS_EXTENT_BYTES / HUGETMPFS_EXTENT_PAGES)
+
+static const char *const state_names[] = {
+#define X(constant, name, meaning) [HUGETMPFS_##constant] = name,
+	HUGETMPFS_STATES(X)
+#undef X
+};
+
+/* One command: run() fills the answer, or sets *scan for more to come. */
+struct command {
+	const char *name;
+	void (*run)(const struct control_config *config, char *argument,
+		    struct answer *answer, struct scan **scan);
+};
+
+static void add_counters(const struct control_config *config,
+			 struct answer *answer)
+{
+	_Atomic uint64_t *words = table_counters(config->table);
+
+	for (size_t run = 0; run < config->nr_counters; run++) {
+		const struct control_counters *counters = &config->counters[run];
+
+		for (unsigned i = 0; i < counters->nr; i++) {
+			if (!counters->names[i])
+				continue;
+			answer_line(answer, "counter", "%s %" PRIu64,
+				    counters->names[i],
+				    atomic_load_explicit(
+					    &words[counters->first + i],
+					    memory_order_relaxed));
+		}
+	}
+}
+
+static void add_interfaces(const struct control_config *config,
+			   struct answer *answer)
+{
+	for (size_t i = 0; i < config->nr_interfaces; i++) {
+		const struct mm_interface *info = &config->interfaces[i];
+
+		answer_line(answer, "interface", "%s %s %s", info->name,
+			    info->present ? "present" : "absent",
+			    info->absence);
+	}
+}
+
+static void add_space(const struct control_config *config,
+		      struct answer *answer)
+{
+	struct statvfs st;
+
+	if (fstatvfs(config->root_fd, &st))
+		return;
+	/* 0 is how tmpfs says that there is no limit, and does not count */
+	if (st.f_blocks) {
+		answer_line(answer, "size_bytes", "%" PRIu64,
+			    (uint64_t) st.f_blocks * st.f_frsize);
+		answer_line(answer, "used_bytes", "%" PRIu64,
+			    (uint64_t) (st.f_blocks - st.f_bfree) *
+				    st.f_frsize);
+		answer_line(answer, "free_bytes", "%" PRIu64,
+			    (uint64_t) st.f_bavail * st.f_frsize);
+	}
+	if (st.f_files) {
+		answer_line(answer, "nr_inodes", "%" PRIu64,
+			    (uint64_t) st.f_files);
+		answer_line(answer, "used_inodes", "%" PRIu64,
+			    (uint64_t) (st.f_files - st.f_ffree));
+		answer_line(answer, "free_inodes", "%" PRIu64,
+			    (uint64_t) st.f_ffree);
+	}
+}
+
+/* Everything but what a scan finds. */
+static void add_mount(const struct control_config *config,
+		      struct answer *answer)
+{
+	char *options = config->options(config->options_arg);
+	struct recovery_load load;
+
+	answer_line(answer, "mountpoint", "%s", config->mountpoint);
+	answer_line(answer, "version", "%s", config->version);
+	answer_line(answer, "keeper_pid", "%d", (int) config->keeper_pid);
+	answer_line(answer, "daemon_pid", "%d", (int) getpid());
+	if (options)
+		answer_line(answer, "options", "%s", options);
+	else
+		answer->failed = true;
+	free(options);
+	answer_line(answer, "passthrough", "%s",
+		    config->passthrough ? "on" : "off");
+	add_interfaces(config, answer);
+	recovery_load(config->recovery, &load);
+	answer_line(answer, "recoveries", "%u", load.recoveries);
+	answer_line(answer, "queued", "%u", load.queued);
+	answer_line(answer, "running", "%u", load.running);
+	add_space(config, answer);
+	add_counters(config, answer);
+}
+
+static void run_attach(const struct control_config *config, char *argument,
+		       struct answer *answer, struct scan **scan)
+{
+	(void) argument;
+	(void) scan;
+	answer_error(answer, -EBUSY, "the daemon of %s lives: nothing is to be "
+		     "attached", config->mountpoint);
+}
+
+static void run_ping(const struct control_config *config, char *argument,
+		     struct answer *answer, struct scan **scan)
+{
+	(void) config;
+	(void) scan;
+	if (*argument) {
+		answer_error(answer, -EINVAL, "ping takes no argument");
+		return;
+	}
+	answer_ok(answer);
+	answer_end(answer);
+}
+
+static void run_counters(const struct control_config *config, char *argument,
+			 struct answer *answer, struct scan **scan)
+{
+	(void) scan;
+	if (*argument) {
+		answer_error(answer, -EINVAL, "counters takes no argument");
+		return;
+	}
+	answer_ok(answer);
+	add_counters(config, answer);
+	answer_end(answer);
+}
+
+static void run_status(const struct control_config *config, char *argument,
+		       struct answer *answer, struct scan **scan)
+{
+	int ret;
+
+	if (*argument && strcmp(argument, PROTOCOL_NO_SCAN)) {
+		answer_error(answer, -EINVAL, "status knows no \"%.100s\"",
+			     argument);
+		return;
+	}
+	if (!*argument) {
+		ret = scan_create(scan, config->root_fd, config->recovery);
+		if (ret) {
+			answer_error(answer, ret, "cannot look at the files");
+			return;
+		}
+	}
+	answer_ok(answer);
+	add_mount(config, answer);
+	if (!*scan)
+		answer_end(answer);
+}
+
+static void run_remount(const struct control_config *config, char *argument,
+			struct answer *answer, struct scan **scan)
+{
+	char message[512] = "";
+	int ret;
+
+	(void) scan;
+	ret = config->remount(config->options_arg, argument, message,
+			      sizeof(message));
+	if (ret) {
+		answer_error(answer, ret, "%s", message);
+		return;
+	}
+	answer_ok(answer);
+	answer_end(answer);
+}
+
+static const struct command commands[] = {
+	{ PROTOCOL_ATTACH, run_attach },
+	{ PROTOCOL_COUNTERS, run_counters },
+	{ PROTOCOL_PING, run_ping },
+	{ PROTOCOL_REMOUNT, run_remount },
+	{ PROTOCOL_STATUS, run_status },
+};
+
+/* Undoes the escapes of an argument in place. False when one is not known. */
+static bool unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		if (*text != '\\') {
+			*out++ = *text;
+			continue;
+		}
+		text++;
+		if (*text != 'n' && *text != '\\')
+			return false;
+		*out++ = *text == 'n' ? '\n' : '\\';
+	}
+	*out = '\0';
+	return true;
+}
+
+void command_run(const struct control_config *config, char *text,
+		 size_t length, struct answer *answer, struct scan **scan)
+{
+	char *argument;
+
+	if (length && text[length - 1] == '\n')
+		length--;
+	text[length] = '\0';
+	if (strlen(text) != length || strchr(text, '\n')) {
+		answer_error(answer, -EINVAL, "a request is one line of text");
+		return;
+	}
+	argument = strchr(text, ' ');
+	if (argument)
+		*argument++ = '\0';
+	else
+		argument = text + length;
+	if (!unescape(argument)) {
+		answer_error(answer, -EINVAL, "unknown escape");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(text, commands[i].name)) {
+			commands[i].run(config, argument, answer, scan);
+			return;
+		}
+	}
+	answer_error(answer, -EOPNOTSUPP, "unknown command \"%.100s\"", text);
+}
+
+void command_scanning(const struct scan *scan, struct answer *answer)
+{
+	answer_line(answer, "scanned", "%" PRIu64,
+		    scan_totals(scan)->nr_extents);
+}
+
+/*
+ * Bytes that are in use and were not found: files without a name that are
+ * still open or mapped, long symbolic links, and changes during the scan.
+ */
+static void add_other_bytes(const struct control_config *config,
+			    uint64_t found_bytes, struct answer *answer)
+{
+	struct statvfs st;
+	uint64_t used_bytes;
+
+	if (fstatvfs(config->root_fd, &st) || !st.f_blocks)
+		return;
+	used_bytes = (uint64_t) (st.f_blocks - st.f_bfree) * st.f_frsize;
+	answer_line(answer, "other_bytes", "%" PRIu64,
+		    used_bytes > found_bytes ? used_bytes - found_bytes : 0);
+}
+
+void command_scanned(const struct control_config *config,
+		     const struct scan *scan, int error,
+		     struct answer *answer)
+{
+	const struct scan_totals *totals = scan_totals(scan);
+	uint64_t data_pages = 0;
+
+	if (error) {
+		answer_error(answer, error, "cannot look at the files");
+		return;
+	}
+	command_scanning(scan, answer);
+	answer_line(answer, "files", "%" PRIu64, totals->nr_files);
+	answer_line(answer, "unreadable", "%" PRIu64, totals->nr_unreadable);
+	for (unsigned i = 0; i < HUGETMPFS_NR_STATES; i++) {
+		answer_line(answer, "extents", "%s %" PRIu64, state_names[i],
+			    totals->extents[i]);
+		/* what is in a hole takes no memory: count what is missing */
+		answer_line(answer, "bytes", "%s %" PRIu64, state_names[i],
+			    PAGE_BYTES * (i == HUGETMPFS_HOLE ?
+						  totals->hole_pages :
+						  totals->data_pages[i]));
+		data_pages += totals->data_pages[i];
+	}
+	answer_line(answer, "swapped_bytes", "%" PRIu64,
+		    PAGE_BYTES * totals->swapped_pages);
+	add_other_bytes(config, PAGE_BYTES * data_pages, answer);
+	answer_end(answer);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What commands that ask the daemon of a mount have in common.
+ */
+#ifndef CTL_MOUNT_H
+#define CTL_MOUNT_H
+
+#include <hugetmpfs/hugetmpfs.h>
+#include <jansson.h>
+
+/*
+ * Connects to the daemon of the mount that path lies on and asks; says what
+ * went wrong. fn gets the lines. Returns an enum ctl_exit.
+ */
+int mount_ask(const char *path, const char *command, const char *argument,
+	      hugetmpfs_line_fn *fn, void *arg);
+
+/*
+ * Takes "NAME NUMBER" apart, in place. Returns 0 or -EPROTO.
+ */
+int mount_number(const char *value, char *name, size_t name_bytes,
+		 uint64_t *number);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The recovery of files, slice by slice, and what came of it.
+ */
+#ifndef CTL_RECOVER_H
+#define CTL_RECOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hugetmpfs/hugetmpfs.h>
+
+#include "ctl/plan.h"
+#include "ctl/progress.h"
+
+/* What came of one file, or of all. */
+struct recover_result {
+	struct hugetmpfs_summary before;
+	struct hugetmpfs_summary after;	/* a dry run: as before */
+	uint64_t nr_recovered;		/* extents that are huge now */
+	uint64_t size_bytes;
+	uint64_t time_ns;
+	int error;			/* 0 or a negative errno */
+};
+
+/*
+ * Recovers a file by an O_PATH fd on it, or with plan not NULL fills in what
+ * would be done. Blocks; ends with -EINTR in result->error once *interrupted is
+ * set. path is for the progress only.
+ */
+void recover_file(int path_fd, const char *path, struct plan *plan,
+		  struct progress *progress,
+		  const volatile int *interrupted,
+		  struct recover_result *result);
+
+/* Adds the result of a file to that of all; not the error. */
+void recover_result_add(struct recover_result *total,
+			const struct recover_result *result);
+
+/* Extents with data that are not huge after all. */
+uint64_t recover_nr_missed(const struct recover_result *result);
+
+double recover_bytes_per_second(const struct recover_result *result);
+
+#endif
