@@ -205,6 +205,23 @@ static int answer_packet(struct answer *answer, char *packet, size_t length)
 	return ret;
 }
 
+/*
+ * A server that closes without reading our request, as it does to those that
+ * it turns away, makes the kernel report that first; its answer is there still.
+ */
+static ssize_t receive_packet(struct hugetmpfs_connection *connection)
+{
+	ssize_t n;
+
+	for (int i = 0; i < 2; i++) {
+		n = recv(connection->fd, connection->packet,
+			 PROTOCOL_ANSWER_BYTES, MSG_TRUNC);
+		if (n >= 0 || errno != ECONNRESET)
+			break;
+	}
+	return n;
+}
+
 static int receive_answer(struct hugetmpfs_connection *connection,
 			  struct answer *answer)
 {
@@ -212,8 +229,7 @@ static int receive_answer(struct hugetmpfs_connection *connection,
 	int ret = 0;
 
 	while (!ret && !answer->complete) {
-		n = recv(connection->fd, connection->packet,
-			 PROTOCOL_ANSWER_BYTES, MSG_TRUNC);
+		n = receive_packet(connection);
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (n == 0)
