@@ -95,7 +95,8 @@ static void default_acl_replaces_umask(void)
 	CHECK_MODE(mode_of("dir/sub"), 0775);
 	CHECK_OK(mkfifo("dir/fifo", 0777));
 	CHECK_MODE(mode_of("dir/fifo"), 0775);
-	CHECK_EQ(acl_permissions("dir/sub", DEFAULT_XATTR, GROUP_OBJ, NO_ID), 7);
+	CHECK_EQ(acl_permissions("dir/sub", DEFAULT_XATTR, GROUP_OBJ, NO_ID),
+		 7);
 	CHECK_ERR(getxattr("dir/file", ACCESS_XATTR, NULL, 0), ENODATA);
 	close(MUST(open("dir/sub/file", O_CREAT | O_RDWR, 0666)));
 	CHECK_MODE(mode_of("dir/sub/file"), 0664);
@@ -125,7 +126,8 @@ static void default_acl_is_inherited(void)
 	CHECK_OK(mkdir("dir/sub", 0777));
 	CHECK_EQ(acl_permissions("dir/file", ACCESS_XATTR, USER, USER_B), 6);
 	CHECK_EQ(acl_permissions("dir/file", ACCESS_XATTR, MASK, NO_ID), 6);
-	CHECK_EQ(acl_permissions("dir/file", ACCESS_XATTR, GROUP_OBJ, NO_ID), 5);
+	CHECK_EQ(acl_permissions("dir/file", ACCESS_XATTR, GROUP_OBJ, NO_ID),
+		 5);
 	CHECK_MODE(mode_of("dir/file"), 0660);
 	CHECK_EQ(acl_permissions("dir/sub", DEFAULT_XATTR, USER, USER_B), 6);
 	CHECK_EQ(acl_permissions("dir/sub", ACCESS_XATTR, USER, USER_B), 6);
@@ -193,7 +195,8 @@ static void setting(void)
 	CHECK_MODE(mode_of("file"), 0644);
 	CHECK_ERR(getxattr("file", ACCESS_XATTR, NULL, 0), ENODATA);
 	CHECK_ERR(ACL_SET("file", DEFAULT_XATTR, { USER_OBJ, 6, NO_ID },
-			  { GROUP_OBJ, 4, NO_ID }, { OTHER, 4, NO_ID }), EACCES);
+			  { GROUP_OBJ, 4, NO_ID }, { OTHER, 4, NO_ID }),
+		  EACCES);
 	root_again();
 	/* a named entry without a mask, and no ACL at all */
 	CHECK_ERR(ACL_SET("file", ACCESS_XATTR, { USER_OBJ, 6, NO_ID },

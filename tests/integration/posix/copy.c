@@ -54,7 +54,8 @@ static ssize_t copy_all(int in, off_t in_at, int out, off_t out_at,
 	ssize_t done = 0, nr;
 
 	while ((size_t) done < length) {
-		nr = copy_file_range(in, &in_at, out, &out_at, length - done, 0);
+		nr = copy_file_range(in, &in_at, out, &out_at, length - done,
+				     0);
 		if (nr < 0)
 			return -1;
 		if (nr == 0)
@@ -190,7 +191,7 @@ static void splice_both_ways(void)
 	CHECK_EQ(splice(in, &from, pipes[1], NULL, 100, 0), 0);
 }
 
-/* Pages lent to a pipe show what was written to the file meanwhile, not junk. */
+/* Pages lent to a pipe show what the file holds. */
 static void vmsplice_from_mapping(void)
 {
 	int fd = pattern_file("file", 4 * PAGE), pipes[2];

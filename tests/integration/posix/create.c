@@ -249,7 +249,8 @@ static void exclusive_race(void)
 
 			for (int j = 0; j < 300; j++) {
 				snprintf(name, sizeof(name), "f%d", j);
-				int fd = open(name, O_CREAT | O_EXCL | O_RDWR, 0600);
+				int fd = open(name, O_CREAT | O_EXCL | O_RDWR,
+					      0600);
 				if (fd >= 0)
 					__atomic_add_fetch(wins, 1,
 							   __ATOMIC_RELAXED);

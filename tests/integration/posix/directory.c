@@ -270,14 +270,16 @@ static void small_buffers(void)
 	make_many("dir", 30);
 	int fd = MUST(open("dir", O_RDONLY | O_DIRECTORY));
 	CHECK_ERR(syscall(SYS_getdents64, fd, tiny, sizeof(tiny)), EINVAL);
-	while ((got = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
+	while ((got = syscall(SYS_getdents64, fd, buffer,
+			      sizeof(buffer))) > 0) {
 		for (long at = 0; at < got; nr++)
 			at += *(unsigned short *) (buffer + at + 16);
 	}
 	CHECK_EQ(got, 0);
 	CHECK_EQ(nr, 32);
 	int file = MUST(open("dir/entry-0", O_RDONLY));
-	CHECK_ERR(syscall(SYS_getdents64, file, buffer, sizeof(buffer)), ENOTDIR);
+	CHECK_ERR(syscall(SYS_getdents64, file, buffer, sizeof(buffer)),
+		  ENOTDIR);
 }
 
 static const struct posix_test tests[] = {

@@ -196,7 +196,9 @@ static void seek_hole_and_data(void)
 	CHECK_EQ(lseek(fd, 20 * PAGE, SEEK_HOLE), 20 * PAGE);
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 20 * PAGE); /* the offset moved */
 	CHECK_EQ(write(fd, "y", 1), 1);
-	CHECK_EQ(lseek(fd, 16 * PAGE, SEEK_DATA), 20 * PAGE);
+	/* of large folios more than the page written becomes data */
+	off_t data = lseek(fd, 16 * PAGE, SEEK_DATA);
+	CHECK(data >= 16 * PAGE && data <= 20 * PAGE);
 	CHECK_ERR(lseek(fd, 64 * PAGE, SEEK_DATA), ENXIO);
 	CHECK_ERR(lseek(fd, -1, SEEK_DATA), ENXIO);
 	CHECK_ERR(lseek(fd, 0, 77), EINVAL);

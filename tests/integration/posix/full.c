@@ -65,7 +65,8 @@ static void writing_ends_with_enospc(void)
 	CHECK_EQ(pwrite(fd, "x", 1, size / 2), 1);
 	CHECK_OK(unlink("file"));
 	close(fd);
-	for (int i = 0; i < 100 && limits().f_bfree < limits().f_blocks - 64; i++)
+	for (int i = 0; i < 100 &&
+	     limits().f_bfree < limits().f_blocks - 64; i++)
 		sleep_ms(20);
 	CHECK(limits().f_bfree >= limits().f_blocks - 64);
 	fd = MUST(open("file", O_CREAT | O_RDWR, 0644));

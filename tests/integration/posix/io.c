@@ -32,7 +32,8 @@ static void read_what_was_written(void)
 	CHECK_ERR(write(fd, unmapped, 10), EFAULT);
 	CHECK_ERR(pread(fd, unmapped, 10, 0), EFAULT);
 	CHECK_EQ(pread(fd, buffer, 0, 0), 0);
-	int ro = MUST(open("file", O_RDONLY)), wo = MUST(open("file", O_WRONLY));
+	int ro = MUST(open("file", O_RDONLY));
+	int wo = MUST(open("file", O_WRONLY));
 	CHECK_ERR(write(ro, "x", 1), EBADF);
 	CHECK_ERR(read(wo, buffer, 1), EBADF);
 	int dir = MUST(open(".", O_RDONLY));
@@ -86,17 +87,29 @@ static void append_flag(void)
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
 	CHECK_EQ(write(fd, "2", 1), 1);
 	CHECK(file_is("file", "start12"));
+	/* shortened by another path: the end is the new one */
+	MUST(truncate("file", 3));
+	CHECK_EQ(write(fd, "3", 1), 1);
+	CHECK(file_is("file", "sta3"));
+	/* set later */
+	fd = MUST(open("file", O_RDWR));
+	struct iovec vector = { "4", 1 };
+	CHECK_EQ(pwritev2(fd, &vector, 1, -1, RWF_APPEND), 1);
+	CHECK(file_is("file", "sta34"));
+	CHECK_EQ(pwrite(fd, "S", 1, 0), 1);
+	CHECK(file_is("file", "Sta34"));
+	CHECK_OK(fcntl(fd, F_SETFL, O_APPEND));
+	CHECK_EQ(pwrite(fd, "5", 1, 0), 1);
+	CHECK(file_is("file", "Sta345"));
+}
+
+static void append_flag_taken_back(void)
+{
+	make_file("file", 0644, "start");
+	int fd = MUST(open("file", O_RDWR | O_APPEND));
 	CHECK_OK(fcntl(fd, F_SETFL, 0));
 	CHECK_EQ(pwrite(fd, "S", 1, 0), 1);
-	CHECK(file_is("file", "Start12"));
-	struct iovec vector = { "3", 1 };
-	CHECK_EQ(pwritev2(fd, &vector, 1, -1, RWF_APPEND), 1);
-	CHECK(file_is("file", "Start123"));
-	/* grown by another path: the end is the new one */
-	MUST(fcntl(fd, F_SETFL, O_APPEND));
-	MUST(truncate("file", 3));
-	CHECK_EQ(write(fd, "4", 1), 1);
-	CHECK(file_is("file", "Sta4"));
+	CHECK(file_is("file", "Start"));
 }
 
 static void open_flags(void)
@@ -187,7 +200,8 @@ static void file_size_limit(void)
 		CHECK_ERR(fallocate(fd, 0, 0, 2000), EFBIG);
 		CHECK_EQ(limit_signals, 4);
 		CHECK_OK(ftruncate(fd, 1000));
-		CHECK_OK(ftruncate(large, 3000)); /* smaller is always allowed */
+		/* smaller is always allowed */
+		CHECK_OK(ftruncate(large, 3000));
 		CHECK_EQ(pwrite(large, buffer, 100, 0), 100);
 		CHECK_ERR(pwrite(large, buffer, 100, 2000), EFBIG);
 		_exit(0);
@@ -263,6 +277,7 @@ static const struct posix_test tests[] = {
 	T(read_what_was_written),
 	T(append_from_many),
 	T(append_flag),
+	T(append_flag_taken_back),
 	T(open_flags),
 	T(no_wait_flags),
 	T(file_size_limit),

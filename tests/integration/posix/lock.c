@@ -6,7 +6,8 @@
 
 #include <sys/file.h>
 
-static int lock_range(int fd, int command, short type, off_t start, off_t length)
+static int lock_range(int fd, int command, short type, off_t start,
+		      off_t length)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET,
 			      .l_start = start, .l_len = length };
@@ -221,7 +222,8 @@ static void leases(void)
 
 	make_file("file", 0644, "x");
 	int fd = MUST(open("file", O_RDWR));
-	CHECK_ERR(fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN); /* open for writing */
+	/* open for writing */
+	CHECK_ERR(fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN);
 	CHECK_OK(fcntl(fd, F_SETLEASE, F_WRLCK));
 	CHECK_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
 	sigemptyset(&set);

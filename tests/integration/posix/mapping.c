@@ -90,15 +90,17 @@ static void private_is_private(void)
 static void protection(void)
 {
 	make_file("file", 0644, "content");
-	int ro = MUST(open("file", O_RDONLY)), wo = MUST(open("file", O_WRONLY));
-	CHECK_ERR((intptr_t) mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-				  ro, 0), EACCES);
+	int ro = MUST(open("file", O_RDONLY));
+	int wo = MUST(open("file", O_WRONLY));
+	CHECK_ERR((intptr_t) mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED, ro, 0), EACCES);
 	CHECK_ERR((intptr_t) mmap(NULL, PAGE, PROT_READ, MAP_SHARED, wo, 0),
 		  EACCES);
 	char *map = MUST(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ro, 0));
 	CHECK_ERR(mprotect(map, PAGE, PROT_READ | PROT_WRITE), EACCES);
 	CHECK_EQ(touch(map, true), SIGSEGV);
-	map = MUST(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, ro, 0));
+	map = MUST(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, ro,
+			0));
 	CHECK_EQ(touch(map, true), 0);
 	int dir = MUST(open(".", O_RDONLY));
 	CHECK_ERR((intptr_t) mmap(NULL, PAGE, PROT_READ, MAP_SHARED, dir, 0),
@@ -194,8 +196,8 @@ static void own_pages_as_buffer(void)
 
 	int fd = MUST(open("file", O_CREAT | O_RDWR, 0644));
 	MUST(ftruncate(fd, 2 * size));
-	char *map = MUST(mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      fd, 0));
+	char *map = MUST(mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+			      MAP_SHARED, fd, 0));
 	memset(map, 'a', size);
 	CHECK_EQ(pwrite(fd, map, size, size), size);
 	CHECK_EQ(map[2 * size - 1], 'a');

@@ -120,7 +120,8 @@ static void handles_open_the_file(void)
 	CHECK_EQ(memcmp(a.handle.f_handle, b.handle.f_handle,
 			a.handle.handle_bytes), 0);
 	MUST(handle_of("dir", &b));
-	int dir = open_by_handle_at(mount_fd, &b.handle, O_RDONLY | O_DIRECTORY);
+	int dir = open_by_handle_at(mount_fd, &b.handle,
+				    O_RDONLY | O_DIRECTORY);
 	CHECK_OK(dir);
 	CHECK_OK(faccessat(dir, "inner", F_OK, 0));
 	MUST(handle_of("dir/inner", &b));

@@ -175,7 +175,8 @@ static void access_call(void)
 	make_file("file", 0640, "x");
 	MUST(chown("file", USER_A, GROUP_X));
 	CHECK_OK(access("file", R_OK | W_OK));
-	CHECK_ERR(access("file", X_OK), EACCES); /* no x for anybody: not root */
+	/* no x for anybody: not root */
+	CHECK_ERR(access("file", X_OK), EACCES);
 	user_is(USER_A, GROUP_A);
 	CHECK_OK(access("file", R_OK | W_OK));
 	CHECK_ERR(access("file", X_OK), EACCES);
@@ -190,7 +191,7 @@ static void access_call(void)
 	root_again();
 	MUST(chmod("file", 0650));
 	CHECK_OK(access("file", X_OK));
-	/* access() asks for the real ids, faccessat(AT_EACCESS) for the others */
+	/* access() asks for the real ids, AT_EACCESS for the others */
 	MUST(setresuid(USER_B, 0, 0));
 	CHECK_ERR(access("file", R_OK), EACCES);
 	CHECK_OK(faccessat(AT_FDCWD, "file", R_OK, AT_EACCESS));

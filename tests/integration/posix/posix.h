@@ -42,7 +42,13 @@
 #define POSIX_SKIP	77
 
 /* Users and groups that need no entry in the system's lists. */
-enum { USER_A = 61001, USER_B = 61002, GROUP_A = 62001, GROUP_B = 62002, GROUP_X = 62003 };
+enum {
+	USER_A = 61001,
+	USER_B = 61002,
+	GROUP_A = 62001,
+	GROUP_B = 62002,
+	GROUP_X = 62003
+};
 
 struct posix_test {
 	const char *name;
@@ -117,10 +123,12 @@ __attribute__((unused)) static const char *posix_error_name(int error)
 
 #define CHECK_EQ(got, want)                                                    \
 	do {                                                                   \
-		long long got_ = (long long) (got), want_ = (long long) (want); \
+		long long got_ = (long long) (got);                            \
+		long long want_ = (long long) (want);                          \
 		if (got_ != want_)                                             \
 			posix_fail(__FILE__, __LINE__,                         \
-				   "expected %s == %lld as on tmpfs, got %lld", \
+				   "expected %s == %lld as on tmpfs, "         \
+				   "got %lld",                                 \
 				   #got, want_, got_);                         \
 	} while (0)
 

@@ -95,7 +95,8 @@ static void noreplace(void)
 	CHECK_OK(rename2("a", "c", RENAME_NOREPLACE));
 	CHECK(file_is("c", "aa"));
 	CHECK_ERR(rename2("a", "d", RENAME_NOREPLACE), ENOENT);
-	CHECK_ERR(rename2("b", "d", RENAME_NOREPLACE | RENAME_EXCHANGE), EINVAL);
+	CHECK_ERR(rename2("b", "d", RENAME_NOREPLACE | RENAME_EXCHANGE),
+		  EINVAL);
 	CHECK_ERR(rename2("b", "d", 1u << 20), EINVAL);
 }
 
@@ -143,7 +144,8 @@ static void whiteout(void)
 	CHECK_OK(rename2("b", "c", RENAME_WHITEOUT));
 	CHECK(file_is("c", "aa"));
 	CHECK(S_ISCHR(stat_of("b").st_mode));
-	CHECK_ERR(rename2("c", "a", RENAME_WHITEOUT | RENAME_NOREPLACE), EEXIST);
+	CHECK_ERR(rename2("c", "a", RENAME_WHITEOUT | RENAME_NOREPLACE),
+		  EEXIST);
 	user_is(USER_A, GROUP_A);
 	make_file("own", 0644, "own");
 	CHECK_OK(rename2("own", "own2", RENAME_WHITEOUT));

@@ -140,7 +140,8 @@ static void bind_mounts(void)
 	CHECK_ERR(rename("from/file", "to/other"), EXDEV);
 	CHECK_ERR(link("from/file", "to/other"), EXDEV);
 	CHECK_ERR(rmdir("to"), EBUSY);
-	CHECK_OK(mount(NULL, "to", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	CHECK_OK(mount(NULL, "to", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY,
+		       NULL));
 	CHECK_ERR(open("to/file", O_RDWR), EROFS);
 	CHECK_OK(open("from/file", O_RDWR));
 	CHECK_OK(umount2("to", MNT_DETACH));

@@ -67,7 +67,8 @@ static void statx_agrees_with_stat(void)
 	CHECK_EQ(stx.stx_mtime.tv_sec, st.st_mtim.tv_sec);
 	CHECK_EQ(stx.stx_mtime.tv_nsec, st.st_mtim.tv_nsec);
 	CHECK_EQ(stx.stx_ctime.tv_nsec, st.st_ctim.tv_nsec);
-	CHECK_OK(statx(AT_FDCWD, "file", AT_STATX_FORCE_SYNC, STATX_SIZE, &stx));
+	CHECK_OK(statx(AT_FDCWD, "file", AT_STATX_FORCE_SYNC, STATX_SIZE,
+		       &stx));
 	CHECK_EQ(stx.stx_size, 10);
 	CHECK_OK(statx(AT_FDCWD, "file", AT_STATX_DONT_SYNC, STATX_SIZE, &stx));
 	CHECK_EQ(stx.stx_size, 10);
@@ -189,7 +190,8 @@ static const struct change changes[] = {
 	{ "ftruncate", change_shrink, 4096, 8 },
 	{ "truncate", change_truncate_path, 1 << 20, 8 },
 	{ "stores", change_store, 1 << 20, 2048 },
-	{ "append by another descriptor", change_reopened, (1 << 20) + 3, 2056 },
+	{ "append by another descriptor", change_reopened, (1 << 20) + 3,
+	  2056 },
 };
 
 #define NR_CHANGES ((int) (sizeof(changes) / sizeof(changes[0])))
@@ -210,7 +212,8 @@ static void look_at_changes(int in, int out)
 		if (st.st_size != changes[i].size ||
 		    by_fd.st_size != changes[i].size)
 			posix_fail(__FILE__, __LINE__,
-				   "%s: expected size %lld, stat %lld, fstat %lld",
+				   "%s: expected size %lld, stat %lld, "
+				   "fstat %lld",
 				   changes[i].what, (long long) changes[i].size,
 				   (long long) st.st_size,
 				   (long long) by_fd.st_size);

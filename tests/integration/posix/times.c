@@ -41,7 +41,8 @@ static int changed(const struct stat *a, const struct stat *b)
 		if (changed(&before_, &after_) != (want))                      \
 			posix_fail(__FILE__, __LINE__,                         \
 				   "expected changes of %s == %s (%d) as on "  \
-				   "tmpfs, got %d (atime 1 mtime 2 ctime 4): %s", \
+				   "tmpfs, got %d (atime 1 mtime 2 ctime 4): " \
+				   "%s",                                       \
 				   name, #want, want,                          \
 				   changed(&before_, &after_), #call);         \
 	} while (0)
@@ -53,7 +54,8 @@ static void content(void)
 	make_file("file", 0644, "content");
 	int fd = MUST(open("file", O_RDWR));
 	CHECK_CHANGES("file", CHECK_EQ(pread(fd, &byte, 1, 0), 1), ATIME);
-	CHECK_CHANGES("file", CHECK_EQ(pwrite(fd, "x", 1, 0), 1), MTIME | CTIME);
+	CHECK_CHANGES("file", CHECK_EQ(pwrite(fd, "x", 1, 0), 1),
+		      MTIME | CTIME);
 	CHECK_CHANGES("file", CHECK_EQ(pwrite(fd, "x", 1, 100), 1),
 		      MTIME | CTIME);
 	CHECK_CHANGES("file", CHECK_EQ(pwrite(fd, "x", 0, 0), 0), 0);
@@ -90,8 +92,8 @@ static void inode(void)
 	CHECK_CHANGES("file", CHECK_OK(chown("file", USER_A, -1)), CTIME);
 	CHECK_CHANGES("file", CHECK_OK(link("file", "link")), CTIME);
 	CHECK_CHANGES("file", CHECK_OK(unlink("link")), CTIME);
-	CHECK_CHANGES("file", CHECK_OK(rename("file", "x")); rename("x", "file"),
-		      CTIME);
+	CHECK_CHANGES("file", CHECK_OK(rename("file", "x"));
+		      CHECK_OK(rename("x", "file")), CTIME);
 	CHECK_CHANGES("file", CHECK_OK(setxattr("file", "user.a", "b", 1, 0)),
 		      CTIME);
 	CHECK_CHANGES("file", CHECK_OK(getxattr("file", "user.a", NULL, 0)), 0);
@@ -177,7 +179,8 @@ static void set_by_hand(void)
 	st = stat_of("file");
 	CHECK_EQ(st.st_atim.tv_sec, -1);
 	CHECK_EQ(st.st_mtim.tv_sec, 77);
-	const struct timespec mixed[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
+	const struct timespec mixed[2] = { { 0, UTIME_NOW },
+					   { 0, UTIME_OMIT } };
 	CHECK_OK(utimensat(AT_FDCWD, "file", mixed, 0));
 	clock_gettime(CLOCK_REALTIME, &now);
 	st = stat_of("file");
