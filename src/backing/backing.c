@@ -111,11 +111,15 @@ static int commit(int fs_fd, unsigned command, const char *options,
 	if (!fsconfig(fs_fd, command, NULL, NULL, 0))
 		return 0;
 	ret = -errno;
-	if (read_log(fs_fd, log, sizeof(log)))
+	if (read_log(fs_fd, log, sizeof(log))) {
 		say(error, error_size, "%s: %s", options, log);
-	else
+		/* each option by itself was good: it is the state that is not */
+		if (ret == -EINVAL)
+			ret = -EBUSY;
+	} else {
 		say(error, error_size, "tmpfs refuses %s: %s", options,
 		    strerror(-ret));
+	}
 	return ret;
 }
 

@@ -35,7 +35,8 @@ int backing_create(const char *options, uint64_t atime_attr, int *mount_fd,
 /*
  * Changes the options that tmpfs can change on a living mount (size,
  * nr_inodes, nr_blocks, huge, mpol): fspick(2), fsconfig RECONFIGURE
- * (FACTS S10). All or nothing. Returns 0 or a negative errno.
+ * (FACTS S10). All or nothing. Returns 0, -EINVAL for a bad option, -EBUSY for
+ * one that what is in use forbids, or another negative errno.
  */
 int backing_reconfigure(int root_fd, const char *options, char *error,
 			size_t error_size);

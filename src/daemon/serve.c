@@ -3,7 +3,8 @@
  * The daemon: opens what the keeper handed to it, puts the parts together and
  * serves. Wiring only.
  *
- * Who owns which words of the table's counters: from 0 on the recovery engine.
+ * Who owns which words of the table's counters: from 0 on the recovery engine,
+ * from TABLE_COUNTERS_REQUESTS on the server of FUSE requests.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/server.h"
 #include "daemon/commands.h"
 #include "daemon/live.h"
 #include "daemon/options.h"
@@ -27,11 +29,20 @@
 #include "keeper/process.h"
 #include "keeper/report.h"
 #include "mm/mm.h"
+#include "namespace/requests.h"
 #include "namespace/table.h"
 #include "recovery/counters.h"
 #include "recovery/recovery.h"
 
-static_assert(RECOVERY_NR_COUNTERS <= TABLE_NR_COUNTERS, "counters overlap");
+static_assert(RECOVERY_NR_COUNTERS <= TABLE_COUNTERS_REQUESTS,
+	      "counters overlap");
+
+/* Of the counters of requests, by opcode. */
+static const char *const request_names[] = {
+#define X(opcode, name) [opcode] = "fuse_" name,
+	NAMESPACE_REQUESTS(X)
+#undef X
+};
 
 struct serve {
 	char *mountpoint;
@@ -43,6 +54,7 @@ struct serve {
 	struct table *table;
 	struct mm *mm;
 	struct recovery *recovery;
+	struct control *control;
 };
 
 /* Set once it serves: where messages go changes then. */
@@ -178,6 +190,34 @@ static int open_recovery(struct serve *serve)
 			       (void *) table_counters(serve->table));
 }
 
+static int open_control(struct serve *serve)
+{
+	const struct control_counters counters[] = {
+		{ recovery_counter_names, RECOVERY_NR_COUNTERS, 0 },
+		{ request_names, sizeof(request_names) / sizeof(*request_names),
+		  TABLE_COUNTERS_REQUESTS },
+	};
+	struct control_config config = {
+		.listen_fd = CHILD_LISTEN_FD,
+		.root_fd = CHILD_ROOT_FD,
+		.mountpoint = serve->mountpoint,
+		.version = PACKAGE_VERSION,
+		.keeper_pid = getppid(),
+		.passthrough = serve->options.passthrough,
+		.recovery = serve->recovery,
+		.table = serve->table,
+		.counters = counters,
+		.nr_counters = sizeof(counters) / sizeof(*counters),
+		.interfaces = mm_interfaces(serve->mm),
+		.nr_interfaces = MM_NR_INTERFACES,
+		.options = live_options,
+		.remount = live_remount,
+		.options_arg = serve->live,
+	};
+
+	return control_start(&serve->control, &config);
+}
+
 static int open_parts(struct serve *serve)
 {
 	int ret;
@@ -193,11 +233,14 @@ static int open_parts(struct serve *serve)
 		ret = opened(mm_open(&serve->mm, 0), "the memory interfaces");
 	if (!ret)
 		ret = opened(open_recovery(serve), "the recovery engine");
+	if (!ret)
+		ret = opened(open_control(serve), "the control socket");
 	return ret;
 }
 
 static void close_parts(struct serve *serve)
 {
+	control_stop(serve->control);
 	if (serve->recovery)
 		recovery_destroy(serve->recovery);
 	if (serve->mm)
