@@ -31,7 +31,8 @@
 	X(CACHESTAT, "cachestat",                                              \
 	  "pages in the swap cache are shown as in memory, looks are slower")  \
 	X(PAGEMAP_SCAN, "PAGEMAP_SCAN",                                        \
-	  "looks read kpageflags and are slower")                              \
+	  "looks read kpageflags, which is slower; without both, nothing can " \
+	  "be recovered")                                                      \
 	X(PROCMAP_QUERY, "PROCMAP_QUERY",                                      \
 	  "mappers are searched in the text of /proc/PID/maps, which is "      \
 	  "slower")                                                            \

@@ -26,11 +26,15 @@ static void recovery_remap_one(struct recovery_batch *batch,
 	struct recovery_survey *survey = &batch->survey;
 	bool did = false;
 
-	/* on anything but a huge page the call would collapse, fill holes */
 	if (atomic_load(&item->work->released) ||
 	    atomic_load(&item->work->unwanted) ||
-	    recovery_item_look(batch, item) || !item->team.now.huge) {
+	    recovery_item_look(batch, item)) {
 		team_advance(&item->team, TEAM_LOST);
+		return;
+	}
+	/* on anything but a huge page the call would collapse, fill holes */
+	if (!item->team.now.huge) {
+		team_give_up(&item->team, HUGETMPFS_REASON_TOO_LATE, 0);
 		return;
 	}
 	/* the recovery mm has it from the collapse, if there was one */

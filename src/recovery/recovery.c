@@ -73,10 +73,12 @@ void recovery_destroy(struct recovery *recovery)
 struct team_policy recovery_policy(const struct recovery *recovery)
 {
 	const struct mm_ops *mm = recovery->mm;
+	bool sees_huge = mm->has(mm->context, MM_PAGEMAP_SCAN) ||
+			 mm->has(mm->context, MM_KPAGEFLAGS);
 
 	return (struct team_policy){
 		.max_holes = HUGETMPFS_EXTENT_PAGES,
-		.recoverable = mm->has(mm->context, MM_COLLAPSE),
+		.recoverable = sees_huge && mm->has(mm->context, MM_COLLAPSE),
 		.enabled = recovery->config.recoveries > 0,
 	};
 }

@@ -178,9 +178,11 @@ void recovery_request_cancel_locked(struct recovery *recovery,
 static bool recovery_survey_wants_mappers(const struct recovery *recovery,
 					  const struct recovery_survey *survey)
 {
+	struct team_policy policy = recovery_policy(recovery);
 	const struct mm_ops *mm = recovery->mm;
 
-	if (!mm->has(mm->context, MM_PROCESS_COLLAPSE))
+	if (!policy.recoverable || !policy.enabled ||
+	    !mm->has(mm->context, MM_PROCESS_COLLAPSE))
 		return false;
 	for (uint32_t i = 0; i < survey->found; i++) {
 		if (survey->facts[i].resident || survey->facts[i].swapped)

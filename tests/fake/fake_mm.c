@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The model of a kernel behind struct mm_ops.
+ */
+#include "fake/fake_mm.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct mm_window {
+	uint64_t first;
+	uint32_t capacity;
+	uint32_t nr;
+};
+
+/* Runs the hook, takes the lock and gives the error of the script, if any. */
+static int fake_enter(struct fake_mm *fake, enum fake_op op, uint64_t index)
+{
+	struct fake_error *error;
+
+	if (fake->hook)
+		fake->hook(fake->hook_arg, op, index);
+	pthread_mutex_lock(&fake->lock);
+	fake->called[op]++;
+	for (unsigned i = 0; i < fake->nr_script; i++) {
+		error = &fake->script[i];
+		if (error->op != op || !error->times ||
+		    (error->index != FAKE_ANY && error->index != index))
+			continue;
+		error->times--;
+		return error->error;
+	}
+	return 0;
+}
+
+static int fake_leave(struct fake_mm *fake, int ret)
+{
+	pthread_mutex_unlock(&fake->lock);
+	return ret;
+}
+
+static bool fake_has(void *context, enum mm_interface_id interface)
+{
+	struct fake_mm *fake = context;
+
+	return !(fake->absent & 1u << interface);
+}
+
+static int fake_window_open(void *context, uint32_t nr, struct mm_window **out)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_WINDOW_OPEN, 0);
+
+	if (!ret) {
+		*out = calloc(1, sizeof(**out));
+		assert(*out);
+		(*out)->capacity = nr;
+		fake->windows++;
+	}
+	return fake_leave(fake, ret);
+}
+
+static void fake_window_close(void *context, struct mm_window *window)
+{
+	struct fake_mm *fake = context;
+
+	pthread_mutex_lock(&fake->lock);
+	fake->windows--;
+	pthread_mutex_unlock(&fake->lock);
+	free(window);
+}
+
+static void fake_window_attach(void *context, struct mm_window *window, int fd,
+			       uint64_t first, uint32_t nr)
+{
+	(void) context;
+	assert(fd >= 0 && nr <= window->capacity);
+	window->first = first;
+	window->nr = nr;
+}
+
+static void fake_window_detach(void *context, struct mm_window *window)
+{
+	(void) context;
+	window->nr = 0;
+}
+
+static void fake_window_check(const struct mm_window *window, uint64_t index)
+{
+	assert(index >= window->first && index < window->first + window->nr);
+}
+
+static int fake_look(void *context, struct mm_window *window, uint64_t first,
+		     uint32_t nr, struct mm_extent *extents,
+		     uint64_t *size_bytes)
+{
+	struct fake_mm *fake = context;
+	const struct fake_extent *from;
+	int ret = fake_enter(fake, FAKE_LOOK, first);
+
+	fake_window_check(window, first);
+	fake_window_check(window, first + nr - 1);
+	if (ret)
+		return fake_leave(fake, ret);
+	*size_bytes = fake->nr * HUGETMPFS_EXTENT_BYTES;
+	for (ret = 0; (uint32_t) ret < nr && first + ret < fake->nr; ret++) {
+		from = &fake->extents[first + ret];
+		extents[ret] = (struct mm_extent){
+			.pages = from->pages,
+			.resident = from->resident,
+			.swapped = from->swapped,
+			.huge = from->huge,
+			.nid = from->resident ? 0 : -1,
+		};
+	}
+	return fake_leave(fake, ret);
+}
+
+static void fake_willneed(void *context, struct mm_window *window,
+			  const uint64_t *indexes, uint32_t nr)
+{
+	struct fake_mm *fake = context;
+
+	for (uint32_t i = 0; i < nr; i++)
+		fake_window_check(window, indexes[i]);
+	fake_enter(fake, FAKE_WILLNEED, indexes[0]);
+	fake_leave(fake, 0);
+}
+
+static int fake_populate(void *context, struct mm_window *window,
+			 uint64_t index)
+{
+	struct fake_mm *fake = context;
+	struct fake_extent *extent = &fake->extents[index];
+	int ret = fake_enter(fake, FAKE_POPULATE, index);
+
+	fake_window_check(window, index);
+	if (ret)
+		return fake_leave(fake, ret);
+	if (index >= fake->nr)
+		return fake_leave(fake, -EFAULT);
+	extent->resident += extent->swapped;
+	extent->swapped = 0;
+	return fake_leave(fake, 0);
+}
+
+/* The lock is held. Small entries of all mappers go away, as in the kernel. */
+static int fake_collapse_locked(struct fake_mm *fake, uint64_t index)
+{
+	struct fake_extent *extent = &fake->extents[index];
+
+	if (index >= fake->nr || extent->resident + extent->swapped == 0)
+		return -EINVAL;
+	if (extent->huge)
+		return 0;
+	if (extent->pinned)
+		return -EAGAIN;
+	extent->resident = extent->pages;
+	extent->swapped = 0;
+	extent->huge = true;
+	extent->collapsed++;
+	for (int i = 0; i < FAKE_MAPPERS; i++)
+		fake->mappers[i].by_pte[index] = false;
+	return 0;
+}
+
+static int fake_collapse(void *context, struct mm_window *window,
+			 uint64_t index)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_COLLAPSE, index);
+
+	fake_window_check(window, index);
+	if (!ret)
+		ret = fake_collapse_locked(fake, index);
+	return fake_leave(fake, ret);
+}
+
+static enum mm_busy fake_busy(void *context, struct mm_window *window,
+			      uint64_t index)
+{
+	struct fake_mm *fake = context;
+	enum mm_busy busy = MM_BUSY_TRANSIENT;
+
+	fake_window_check(window, index);
+	fake_enter(fake, FAKE_BUSY, index);
+	if (fake->absent & 1u << MM_KPAGEFLAGS)
+		busy = MM_BUSY_UNKNOWN;
+	else if (fake->extents[index].pinned)
+		busy = MM_BUSY_PINNED;
+	fake_leave(fake, 0);
+	return busy;
+}
+
+static int fake_free_bytes(void *context, int fd, uint64_t *bytes)
+{
+	struct fake_mm *fake = context;
+
+	(void) fd;
+	pthread_mutex_lock(&fake->lock);
+	*bytes = fake->free_bytes;
+	return fake_leave(fake, 0);
+}
+
+static int fake_mappers_find(void *context, dev_t dev, uint64_t ino,
+			     struct mm_mappers *mappers)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_MAPPERS_FIND, 0);
+
+	(void) dev;
+	(void) ino;
+	if (ret)
+		return fake_leave(fake, ret);
+	mappers->mapper = calloc(FAKE_MAPPERS, sizeof(*mappers->mapper));
+	assert(mappers->mapper);
+	mappers->nr = 0;
+	for (int i = 0; i < FAKE_MAPPERS; i++) {
+		if (fake->mappers[i].present)
+			mappers->mapper[mappers->nr++].pid = i;
+	}
+	fake->mappers_found++;
+	return fake_leave(fake, 0);
+}
+
+static void fake_mappers_free(void *context, struct mm_mappers *mappers)
+{
+	struct fake_mm *fake = context;
+
+	if (!mappers->mapper)
+		return;
+	free(mappers->mapper);
+	mappers->mapper = NULL;
+	pthread_mutex_lock(&fake->lock);
+	fake->mappers_found--;
+	pthread_mutex_unlock(&fake->lock);
+}
+
+static int fake_mapper_view(void *context, const struct mm_mapper *mapper,
+			    dev_t dev, uint64_t ino, uint64_t first,
+			    uint32_t nr, struct mm_view *views)
+{
+	struct fake_mm *fake = context;
+	struct fake_mapper *from = &fake->mappers[mapper->pid];
+	int ret = fake_enter(fake, FAKE_MAPPER_VIEW, first);
+
+	(void) dev;
+	(void) ino;
+	if (from->dead)
+		ret = -ESRCH;
+	for (uint32_t i = 0; i < nr && !ret; i++) {
+		views[i] = (struct mm_view){0};
+		if (from->unmapped)
+			continue;
+		views[i].misaligned = from->misaligned;
+		if (from->misaligned)
+			continue;
+		views[i].addr =
+			FAKE_ADDR + (first + i) * HUGETMPFS_EXTENT_BYTES;
+		views[i].by_pte = from->by_pte[first + i];
+		views[i].by_pmd = from->by_pmd[first + i];
+	}
+	return fake_leave(fake, ret);
+}
+
+static int fake_mapper_collapse(void *context, const struct mm_mapper *mapper,
+				uint64_t addr)
+{
+	struct fake_mm *fake = context;
+	struct fake_mapper *from = &fake->mappers[mapper->pid];
+	uint64_t index = (addr - FAKE_ADDR) / HUGETMPFS_EXTENT_BYTES;
+	bool was_huge;
+	int ret = fake_enter(fake, FAKE_MAPPER_COLLAPSE, index);
+
+	if (ret)
+		return fake_leave(fake, ret);
+	if (from->dead)
+		return fake_leave(fake, -ESRCH);
+	if (from->unmapped)
+		return fake_leave(fake, -ENOMEM);
+	was_huge = fake->extents[index].huge;
+	ret = fake_collapse_locked(fake, index);
+	if (!ret) {
+		from->by_pmd[index] = true;
+		from->by_pte[index] = false;
+		from->collapses += !was_huge;
+	}
+	return fake_leave(fake, ret);
+}
+
+void fake_mm_init(struct fake_mm *fake, uint32_t nr)
+{
+	memset(fake, 0, sizeof(*fake));
+	pthread_mutex_init(&fake->lock, NULL);
+	fake->nr = nr;
+	fake->free_bytes = UINT64_MAX;
+	for (uint32_t i = 0; i < nr; i++)
+		fake->extents[i].pages = HUGETMPFS_EXTENT_PAGES;
+	for (uint32_t i = 0; i < nr; i++)
+		fake_mm_fill(fake, i);
+	fake->ops = (struct mm_ops){
+		.context = fake,
+		.has = fake_has,
+		.window_open = fake_window_open,
+		.window_close = fake_window_close,
+		.window_attach = fake_window_attach,
+		.window_detach = fake_window_detach,
+		.look = fake_look,
+		.willneed = fake_willneed,
+		.populate = fake_populate,
+		.collapse = fake_collapse,
+		.busy = fake_busy,
+		.free_bytes = fake_free_bytes,
+		.mappers_find = fake_mappers_find,
+		.mappers_free = fake_mappers_free,
+		.mapper_view = fake_mapper_view,
+		.mapper_collapse = fake_mapper_collapse,
+	};
+}
+
+void fake_mm_destroy(struct fake_mm *fake)
+{
+	/* nothing of the engine may be left */
+	assert(fake->windows == 0 && fake->mappers_found == 0);
+	pthread_mutex_destroy(&fake->lock);
+}
+
+void fake_mm_set(struct fake_mm *fake, uint64_t index, uint16_t resident,
+		 uint16_t swapped, bool huge)
+{
+	struct fake_extent *extent = &fake->extents[index];
+
+	pthread_mutex_lock(&fake->lock);
+	extent->resident = resident;
+	extent->swapped = swapped;
+	extent->huge = huge;
+	pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_mm_fail(struct fake_mm *fake, enum fake_op op, uint64_t index,
+		  int error, unsigned times)
+{
+	pthread_mutex_lock(&fake->lock);
+	assert(fake->nr_script < FAKE_SCRIPT);
+	fake->script[fake->nr_script++] =
+		(struct fake_error){op, index, error, times};
+	pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_mm_punch(struct fake_mm *fake, uint64_t index)
+{
+	pthread_mutex_lock(&fake->lock);
+	fake->extents[index].resident = 0;
+	fake->extents[index].swapped = 0;
+	fake->extents[index].huge = false;
+	fake->extents[index].lost++;
+	for (int i = 0; i < FAKE_MAPPERS; i++) {
+		fake->mappers[i].by_pte[index] = false;
+		fake->mappers[i].by_pmd[index] = false;
+	}
+	pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_mm_fill(struct fake_mm *fake, uint64_t index)
+{
+	pthread_mutex_lock(&fake->lock);
+	fake->extents[index].resident = fake->extents[index].pages;
+	fake->extents[index].swapped = 0;
+	pthread_mutex_unlock(&fake->lock);
+}
+
+unsigned fake_mm_called(struct fake_mm *fake, enum fake_op op)
+{
+	unsigned called;
+
+	pthread_mutex_lock(&fake->lock);
+	called = fake->called[op];
+	pthread_mutex_unlock(&fake->lock);
+	return called;
+}

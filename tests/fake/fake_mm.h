@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A kernel to test against: one file in memory with what the engine can see
+ * of it, processes that map it, errors in the order a test wrote them down,
+ * and a hook before each call for what happens beside it. Thread-safe.
+ */
+#ifndef FAKE_FAKE_MM_H
+#define FAKE_FAKE_MM_H
+
+#include <pthread.h>
+
+#include "mm/mm.h"
+
+#define FAKE_EXTENTS 1024
+#define FAKE_MAPPERS 8
+#define FAKE_SCRIPT  256
+
+enum fake_op {
+	FAKE_LOOK,
+	FAKE_WILLNEED,
+	FAKE_POPULATE,
+	FAKE_COLLAPSE,
+	FAKE_BUSY,
+	FAKE_MAPPERS_FIND,
+	FAKE_MAPPER_VIEW,
+	FAKE_MAPPER_COLLAPSE,
+	FAKE_WINDOW_OPEN,
+	FAKE_NR_OPS
+};
+
+#define FAKE_ANY UINT64_MAX
+
+struct fake_extent {
+	uint16_t pages;
+	uint16_t resident;
+	uint16_t swapped;
+	bool huge;
+	bool pinned;
+	unsigned collapsed; /* how often it became huge */
+	unsigned lost;	    /* how often its pages were punched */
+};
+
+/* A process; its mapping of extent i is at FAKE_ADDR + i * 2 MiB. */
+struct fake_mapper {
+	bool present; /* the search finds it */
+	bool dead;
+	bool misaligned;
+	bool unmapped; /* it was there when it was looked at */
+	bool by_pte[FAKE_EXTENTS];
+	bool by_pmd[FAKE_EXTENTS];
+	unsigned collapses; /* that it paid for */
+};
+
+#define FAKE_ADDR UINT64_C(0x7f0000000000)
+
+struct fake_error {
+	enum fake_op op;
+	uint64_t index;
+	int error;
+	unsigned times;
+};
+
+struct fake_mm {
+	struct mm_ops ops;
+	pthread_mutex_t lock; /* all below but the hook */
+	uint32_t nr;
+	struct fake_extent extents[FAKE_EXTENTS];
+	struct fake_mapper mappers[FAKE_MAPPERS];
+	struct fake_error script[FAKE_SCRIPT];
+	unsigned nr_script;
+	unsigned absent; /* 1 << MM_* */
+	uint64_t free_bytes;
+	unsigned called[FAKE_NR_OPS];
+	unsigned windows;	/* open ones */
+	unsigned mappers_found; /* and not freed */
+	/* before each call, without the lock */
+	void (*hook)(void *arg, enum fake_op op, uint64_t index);
+	void *hook_arg;
+};
+
+/* A file of nr whole extents, all in memory, in small pages. */
+void fake_mm_init(struct fake_mm *fake, uint32_t nr);
+void fake_mm_destroy(struct fake_mm *fake);
+
+void fake_mm_set(struct fake_mm *fake, uint64_t index, uint16_t resident,
+		 uint16_t swapped, bool huge);
+/* The next times calls of op on the extent (or FAKE_ANY) fail with error. */
+void fake_mm_fail(struct fake_mm *fake, enum fake_op op, uint64_t index,
+		  int error, unsigned times);
+/* What a hole punch of the whole extent does. */
+void fake_mm_punch(struct fake_mm *fake, uint64_t index);
+/* Writes every page of it, small where it was not huge. */
+void fake_mm_fill(struct fake_mm *fake, uint64_t index);
+unsigned fake_mm_called(struct fake_mm *fake, enum fake_op op);
+
+#endif
