@@ -28,6 +28,7 @@
 #include "keeper/child.h"
 #include "keeper/process.h"
 #include "keeper/report.h"
+#include "mm/charge.h"
 #include "mm/mm.h"
 #include "namespace/requests.h"
 #include "namespace/table.h"
@@ -53,6 +54,7 @@ struct serve {
 	struct live *live;	/* the options that hold now */
 	struct table *table;
 	struct mm *mm;
+	struct charge *charge;	/* NULL without memory cgroups */
 	struct recovery *recovery;
 	struct control *control;
 };
@@ -178,6 +180,14 @@ static int opened(int ret, const char *what)
 	return ret;
 }
 
+/* Without memory cgroups there is nobody to charge. */
+static int open_charge(struct serve *serve)
+{
+	int ret = charge_open(&serve->charge);
+
+	return ret == -ENOENT ? 0 : ret;
+}
+
 static int open_recovery(struct serve *serve)
 {
 	struct recovery_config config = {
@@ -232,6 +242,8 @@ static int open_parts(struct serve *serve)
 	if (!ret)
 		ret = opened(mm_open(&serve->mm, 0), "the memory interfaces");
 	if (!ret)
+		ret = opened(open_charge(serve), "the memory cgroups");
+	if (!ret)
 		ret = opened(open_recovery(serve), "the recovery engine");
 	if (!ret)
 		ret = opened(open_control(serve), "the control socket");
@@ -243,6 +255,8 @@ static void close_parts(struct serve *serve)
 	control_stop(serve->control);
 	if (serve->recovery)
 		recovery_destroy(serve->recovery);
+	if (serve->charge)
+		charge_close(serve->charge);
 	if (serve->mm)
 		mm_close(serve->mm);
 	if (serve->table)
@@ -260,6 +274,7 @@ static int serve_until_unmounted(struct serve *serve)
 		.root_fd = CHILD_ROOT_FD,
 		.table = serve->table,
 		.recovery = serve->recovery,
+		.charge = serve->charge,
 		.passthrough = serve->options.passthrough,
 		.ready = on_ready,
 		.ready_arg = serve,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fuse/ops.h"
+#include "mm/charge.h"
 #include "namespace/creds.h"
 #include "recovery/recovery.h"
 
@@ -134,26 +135,62 @@ static int check_size_limit(fuse_req_t req, int fd, int mode, off_t end)
 	return -EFBIG;
 }
 
+struct fallocate_args {
+	int fd;
+	int mode;
+	off_t offset;
+	off_t length;
+};
+
+static int do_fallocate(void *arg)
+{
+	const struct fallocate_args *a = arg;
+
+	return fallocate(a->fd, a->mode, a->offset, a->length) ? -errno : 0;
+}
+
+/*
+ * What an fallocate allocates is charged to the caller's cgroup, as if the
+ * caller had done it itself on a tmpfs; else a container could escape its limit
+ * this way (FACTS H4).
+ */
+static int fallocate_for(fuse_req_t req, struct fallocate_args *args)
+{
+	struct charge *charge = server_of(req)->config.charge;
+	int group = -1, ret;
+
+	if (charge && !(args->mode & ~FALLOC_FL_KEEP_SIZE))
+		group = charge_group_of(charge, fuse_req_ctx(req)->pid);
+	if (group < 0 || charge_group_is_own(charge, group))
+		ret = do_fallocate(args);
+	else
+		ret = charge_run(charge, group, args->fd, do_fallocate, args);
+	if (group >= 0)
+		close(group);
+	return ret;
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		  off_t length, struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
-	int fd, ret;
+	struct fallocate_args args = { -1, mode, offset, length };
+	int ret;
 
 	(void) fi;
-	fd = inode_open(server->inodes, ino, O_RDWR);
-	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+	args.fd = inode_open(server->inodes, ino, O_RDWR);
+	if (args.fd < 0) {
+		fuse_reply_err(req, -args.fd);
 		return;
 	}
 	release_range(server, ino, mode, offset, length);
-	ret = check_size_limit(req, fd, mode, offset + length);
+	ret = check_size_limit(req, args.fd, mode, offset + length);
 	if (!ret)
 		ret = caller_drop(req);
-	if (!ret && fallocate(fd, mode, offset, length))
-		ret = -errno;
+	if (!ret)
+		ret = fallocate_for(req, &args);
 	creds_restore();
-	close(fd);
+	close(args.fd);
 	fuse_reply_err(req, -ret);
 }
 

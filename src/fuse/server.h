@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct charge;
 struct recovery;
 struct table;
 
@@ -16,6 +17,7 @@ struct server_config {
 	int root_fd;		 /* root of the backing tmpfs; borrowed */
 	struct table *table;	 /* inode table in shared memory */
 	struct recovery *recovery;
+	struct charge *charge;	 /* memory cgroups, NULL where there are none */
 	bool passthrough;	 /* off: file I/O goes through this process */
 	/* called once, when INIT has been answered and requests are served */
 	void (*ready)(void *arg);
