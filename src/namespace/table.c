@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TABLE_MAGIC "hugetmpf"
+#define TABLE_MAGIC "hugetmp" /* 8 bytes with its NUL */
 #define TABLE_VERSION 1
 #define TABLE_PAGE 4096
 #define TABLE_CHUNK_SLOTS UINT32_C(65536)
