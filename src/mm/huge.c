@@ -7,10 +7,13 @@
  * mapping at an aligned address maps a huge page by one PMD as soon as one
  * byte of it is touched, and PAGEMAP_SCAN reports it for a whole range in one
  * call. Or /proc/kpageflags shows one head at the first page and 511 tails.
- * The first is some twenty times cheaper. Both say no when the extent changes
- * under the look, never yes when it is not so.
+ * The first is some twenty times cheaper. The second is for what the first
+ * misses, because this process may not map huge pages (prctl, sysfs). Both say
+ * no when the extent changes under the look, never yes when it is not so.
  */
 #include "mm/internal.h"
+
+#include <string.h>
 
 #define MM_HUGE_REGIONS 32
 
@@ -83,30 +86,51 @@ static int mm_huge_by_flags(const struct mm *mm, const char *addr, bool *huge)
 	return 0;
 }
 
-int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
-		 const struct mm_count *counts, bool *huge)
+/* Brings the first page of each candidate in. Returns whether there is one. */
+static int mm_huge_touch(struct mm_window *window, uint64_t first, uint32_t nr,
+			 const struct mm_count *counts)
 {
-	bool scan = mm_has(window->mm, MM_PAGEMAP_SCAN);
-	bool any = false;
 	char *addr;
-	int ret;
+	int ret, any = 0;
 
 	for (uint32_t i = 0; i < nr; i++) {
-		huge[i] = false;
 		if (counts[i].resident != HUGETMPFS_EXTENT_PAGES)
 			continue;
 		ret = mm_window_address(window, first + i, &addr);
 		if (ret)
 			return ret;
 		/* it may be gone since it was counted: then it is not huge */
-		if (mm_window_touch(window, addr))
-			continue;
-		any = true;
-		if (!scan && mm_has(window->mm, MM_KPAGEFLAGS)) {
-			ret = mm_huge_by_flags(window->mm, addr, &huge[i]);
-			if (ret)
-				return ret;
-		}
+		mm_window_touch(window, addr);
+		any = 1;
 	}
-	return any && scan ? mm_huge_by_scan(window, first, nr, huge) : 0;
+	return any;
+}
+
+int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
+		 const struct mm_count *counts, bool *huge)
+{
+	char *addr;
+	int ret;
+
+	memset(huge, 0, nr * sizeof(*huge));
+	ret = mm_huge_touch(window, first, nr, counts);
+	if (ret <= 0)
+		return ret;
+	if (mm_has(window->mm, MM_PAGEMAP_SCAN)) {
+		ret = mm_huge_by_scan(window, first, nr, huge);
+		if (ret)
+			return ret;
+	}
+	if (!mm_has(window->mm, MM_KPAGEFLAGS))
+		return 0;
+	for (uint32_t i = 0; i < nr; i++) {
+		if (huge[i] || counts[i].resident != HUGETMPFS_EXTENT_PAGES)
+			continue;
+		ret = mm_window_address(window, first + i, &addr);
+		if (!ret)
+			ret = mm_huge_by_flags(window->mm, addr, &huge[i]);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }

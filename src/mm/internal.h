@@ -118,6 +118,7 @@ int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 		    mm_vma_fn *fn, void *arg);
 
 /* probe.c */
+bool mm_denied(void *context);
 int mm_probe(struct mm *mm, unsigned without);
 
 #endif

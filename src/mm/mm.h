@@ -145,6 +145,9 @@ struct mm_ops {
 	enum mm_busy (*busy)(void *context, struct mm_window *window,
 			     uint64_t index);
 
+	/* Whether the admin has turned off huge pages of files for good. */
+	bool (*denied)(void *context);
+
 	/* Space left on the file system of the file. */
 	int (*free_bytes)(void *context, int fd, uint64_t *bytes);
 

@@ -35,10 +35,29 @@ static bool mm_probe_populate_read(struct mm_probe *probe)
 	       0;
 }
 
+/* "deny" overrides even MADV_COLLAPSE; it can be taken back at any time. */
+bool mm_denied(void *context)
+{
+	char text[128] = "";
+	int fd;
+
+	(void) context;
+	fd = mm_sys_open("/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+			 O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strstr(text, "[deny]") != NULL;
+}
+
 static bool mm_probe_collapse(struct mm_probe *probe)
 {
-	return mm_probe_momentary(mm_sys_madvise(
-		probe->addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE));
+	int ret = mm_sys_madvise(probe->addr, HUGETMPFS_EXTENT_BYTES,
+				 MADV_COLLAPSE);
+
+	return mm_probe_momentary(ret) || mm_denied(probe->mm);
 }
 
 /* In a child: it has the same file at the same address. */
@@ -67,7 +86,8 @@ static bool mm_probe_process_collapse(struct mm_probe *probe)
 	kill(child, SIGKILL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
-	return mm_probe_momentary(ret);
+	return mm_probe_momentary(ret) ||
+	       (ret == -EINVAL && mm_denied(probe->mm));
 }
 
 static bool mm_probe_cachestat(struct mm_probe *probe)

@@ -65,6 +65,7 @@ int mm_open(struct mm **out, unsigned without)
 		.populate = mm_populate,
 		.collapse = mm_op_collapse,
 		.busy = mm_busy,
+		.denied = mm_denied,
 		.free_bytes = mm_op_free_bytes,
 		.mappers_find = mm_mappers_find,
 		.mappers_free = mm_mappers_free,

@@ -202,6 +202,9 @@ static void recovery_item_finish(struct recovery_batch *batch,
 	struct hugetmpfs_extent extent;
 	struct team *team = &item->team;
 
+	/* whoever made it so, and whatever kept us from it */
+	if (team->now.huge && team->reason != HUGETMPFS_REASON_DONE)
+		team_give_up(team, HUGETMPFS_REASON_DONE, 0);
 	if (team->reason == HUGETMPFS_REASON_NOT_ASKED)
 		team_give_up(team, recovery_reason(batch, item), item->error);
 	recovery_item_count(recovery, team);

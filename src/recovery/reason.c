@@ -42,6 +42,8 @@ static bool recovery_is_full(struct recovery_batch *batch,
 enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,
 				      const struct recovery_item *item)
 {
+	const struct mm_ops *mm = batch->recovery->mm;
+
 	switch (-item->error) {
 	case 0:
 	case EINTR:
@@ -58,6 +60,8 @@ enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,
 	case ENOSPC:
 		return HUGETMPFS_REASON_OVER_LIMIT;
 	case EINVAL:
+		if (mm->denied(mm->context))
+			return HUGETMPFS_REASON_DENIED;
 		if (recovery_is_full(batch, item))
 			return HUGETMPFS_REASON_OVER_LIMIT;
 		if (item->team.now.swapped)

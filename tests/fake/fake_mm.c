@@ -194,6 +194,13 @@ static enum mm_busy fake_busy(void *context, struct mm_window *window,
 	return busy;
 }
 
+static bool fake_denied(void *context)
+{
+	struct fake_mm *fake = context;
+
+	return fake->denied;
+}
+
 static int fake_free_bytes(void *context, int fd, uint64_t *bytes)
 {
 	struct fake_mm *fake = context;
@@ -312,6 +319,7 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 		.populate = fake_populate,
 		.collapse = fake_collapse,
 		.busy = fake_busy,
+		.denied = fake_denied,
 		.free_bytes = fake_free_bytes,
 		.mappers_find = fake_mappers_find,
 		.mappers_free = fake_mappers_free,

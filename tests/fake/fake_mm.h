@@ -70,6 +70,7 @@ struct fake_mm {
 	unsigned nr_script;
 	unsigned absent; /* 1 << MM_* */
 	uint64_t free_bytes;
+	bool denied; /* constant while the engine runs */
 	unsigned called[FAKE_NR_OPS];
 	unsigned windows;	/* open ones */
 	unsigned mappers_found; /* and not freed */

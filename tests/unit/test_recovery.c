@@ -320,6 +320,18 @@ static void test_mount_full(void **state)
 	engine_stop(&engine);
 }
 
+/* EINVAL because the admin has set shmem_enabled to deny. */
+static void test_denied(void **state)
+{
+	(void) state;
+	fake_mm_fail(&engine.fake, FAKE_COLLAPSE, 0, -EINVAL, 1);
+	engine.fake.denied = true;
+	engine_start(&engine, 1);
+	engine_recover(&engine, &caller, 0, 1, 0);
+	expect(0, HUGETMPFS_SMALL, HUGETMPFS_REASON_DENIED, 0, EINVAL);
+	engine_stop(&engine);
+}
+
 /* Ten tries, one retry of the whole, ten tries. */
 static void test_tries(void **state)
 {
@@ -499,15 +511,25 @@ static void test_counter_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit(test_map),		  unit(test_submit_invalid),
-		unit(test_recover),	  unit(test_dry_run),
-		unit(test_mappers),	  unit(test_mapper_fails),
-		unit(test_mapper_unmaps), unit(test_mapper_unmapped),
-		unit(test_errors),	  unit(test_mount_full),
-		unit(test_tries),	  unit(test_busy_then_done),
-		unit(test_swapin),	  unit(test_resume),
-		unit(test_off),		  unit(test_unsupported),
-		unit(test_look_fails),	  unit(test_counter_names),
+		unit(test_map),
+		unit(test_submit_invalid),
+		unit(test_recover),
+		unit(test_dry_run),
+		unit(test_mappers),
+		unit(test_mapper_fails),
+		unit(test_mapper_unmaps),
+		unit(test_mapper_unmapped),
+		unit(test_errors),
+		unit(test_mount_full),
+		unit(test_denied),
+		unit(test_tries),
+		unit(test_busy_then_done),
+		unit(test_swapin),
+		unit(test_resume),
+		unit(test_off),
+		unit(test_unsupported),
+		unit(test_look_fails),
+		unit(test_counter_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
