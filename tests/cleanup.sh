@@ -67,7 +67,7 @@ cleanup_list() # DIR
 	cleanup_pids "$1" | sort -nu | while read -r pid; do
 		[ -d "/proc/$pid" ] &&
 			echo "process: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
-	done
+	done 2>/dev/null # it may end meanwhile
 	for file in /run/hugetmpfs/[0-9]*/mount; do
 		grep -qF "mountpoint $1/" "$file" 2>/dev/null &&
 			echo "runtime folder: ${file%/mount}"

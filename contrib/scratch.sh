@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# A scratch folder for scripts that show or measure hugetmpfs. Whatever lies
+# below it or was started from it - mounts, swap, processes - is gone when the
+# script ends, however it ends:
+#
+#	. contrib/scratch.sh
+#	scratch_begin NAME SECONDS	makes $SCRATCH, sets a limit of time
+#	scratch_programs [BUILD]	finds $HUGETMPFS and $HUGETMPFSCTL
+#
+# $SCRATCH_TOP is the source tree, SCRATCH_SAY what stands before messages.
+SCRATCH_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SCRATCH=
+SCRATCH_WATCHDOG=
+# shellcheck source=tests/cleanup.sh
+. "$SCRATCH_TOP/tests/cleanup.sh"
+# what is executed carries this, so that it can be found
+cleanup_mark=HUGETMPFS_SCRATCH
+
+# The script cannot run here.
+scratch_unable() # MESSAGE...
+{
+	echo "$SCRATCH_SAY: $*" >&2
+	exit 2
+}
+
+# The last resort when something hangs: everybody who waits for a mount of
+# ours gets an error, and what still runs is ended.
+scratch_watchdog() # SECONDS
+{
+	local main=$$
+
+	(
+		trap - EXIT INT
+		trap 'kill $!; exit 0' TERM
+		export -n HUGETMPFS_SCRATCH
+		sleep "$1" &
+		wait $!
+		echo "$SCRATCH_SAY: not done after $1 seconds, ended" >&2
+		cleanup_abort "$SCRATCH"
+		kill -TERM "$main"
+		# a shell heeds a signal only after its current command
+		sleep 1
+		# shellcheck disable=SC2046 # a list of numbers
+		kill $(cleanup_pids "$SCRATCH") 2>/dev/null
+	) &
+	SCRATCH_WATCHDOG=$!
+}
+
+# In the ordinary way first: what does not end by itself is a failure.
+scratch_tidy()
+{
+	local left
+
+	cleanup_umount "$SCRATCH" || return 1
+	cleanup_swaps "$SCRATCH"
+	left=$(cleanup_wait "$SCRATCH")
+	[ -n "$left" ] || return 0
+	printf '%s: left behind:\n%s\n' "$SCRATCH_SAY" "$left" >&2
+	return 1
+}
+
+scratch_end()
+{
+	local status=$?
+
+	trap - EXIT
+	trap '' INT TERM HUP
+	set +e
+	export -n HUGETMPFS_SCRATCH
+	cd /
+	kill "$SCRATCH_WATCHDOG" 2>/dev/null
+	wait "$SCRATCH_WATCHDOG" 2>/dev/null
+	if [ $status = 0 ]; then
+		scratch_tidy || status=1
+	fi
+	[ $status = 0 ] || cleanup_all "$SCRATCH"
+	rm -rf --one-file-system "$SCRATCH"
+	exit $status
+}
+
+# The folder is on a disk where it can be, as swap files must be.
+scratch_begin() # NAME SECONDS
+{
+	SCRATCH_SAY=$1
+	[ "$(id -u)" = 0 ] || scratch_unable "only root can mount: run it by sudo"
+	SCRATCH=$(mktemp -d "${TMPDIR:-/var/tmp}/hugetmpfs-$1.XXXXXX") || exit 2
+	export HUGETMPFS_SCRATCH=$SCRATCH
+	trap scratch_end EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	trap 'exit 129' HUP
+	scratch_watchdog "$2"
+}
+
+# Those of the build tree BUILD, else of the source tree, else the installed.
+scratch_programs() # [BUILD]
+{
+	local dir
+
+	for dir in ${1:+"$1"} "$SCRATCH_TOP/build" "$SCRATCH_TOP"; do
+		if [ -x "$dir/hugetmpfs" ] && [ -x "$dir/hugetmpfsctl" ]; then
+			SCRATCH_BUILD=$(cd "$dir" && pwd)
+			HUGETMPFS=$SCRATCH_BUILD/hugetmpfs
+			HUGETMPFSCTL=$SCRATCH_BUILD/hugetmpfsctl
+			return 0
+		fi
+		[ -z "${1:-}" ] || scratch_unable "nothing is built in $1"
+	done
+	SCRATCH_BUILD=
+	HUGETMPFS=$(PATH=$PATH:/usr/local/sbin:/usr/sbin command -v hugetmpfs) &&
+		HUGETMPFSCTL=$(command -v hugetmpfsctl) ||
+		scratch_unable "hugetmpfs is neither built nor installed:" \
+			"run contrib/setup"
+}
+
+# MiB of a field of /proc/meminfo, e.g. ShmemHugePages.
+scratch_meminfo_mib() # FIELD
+{
+	awk -v field="$1:" '$1 == field { print int($2 / 1024) }' /proc/meminfo
+}
