@@ -51,16 +51,3 @@ bool backing_handle_is_equal(const struct backing_handle *a,
 	return a->type == b->type &&
 	       !memcmp(a->bytes, b->bytes, BACKING_HANDLE_BYTES);
 }
-
-uint64_t backing_handle_hash(const struct backing_handle *handle)
-{
-	uint64_t hash = handle->type;
-	uint32_t word;
-
-	for (unsigned i = 0; i < BACKING_HANDLE_BYTES; i += sizeof(word)) {
-		memcpy(&word, handle->bytes + i, sizeof(word));
-		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		hash ^= hash >> 29;
-	}
-	return hash;
-}

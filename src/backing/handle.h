@@ -34,6 +34,5 @@ int backing_handle_open(int root_fd, const struct backing_handle *handle,
 
 bool backing_handle_is_equal(const struct backing_handle *a,
 			     const struct backing_handle *b);
-uint64_t backing_handle_hash(const struct backing_handle *handle);
 
 #endif

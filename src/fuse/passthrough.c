@@ -136,6 +136,7 @@ int file_opened(struct server *server, uint64_t nodeid, int flags,
 	ret = hold(server, nodeid, inode, record);
 	if (ret >= 0) {
 		atomic_fetch_add(&record->nopen, 1);
+		inode->was_opened = true;
 		if ((flags & O_ACCMODE) != O_RDONLY) {
 			inode->nwriters++;
 			inode->maybe_mapped = true;

@@ -4,14 +4,16 @@
  *
  * A nodeid is the sequence number of a slot and the slot, so finding its
  * record is arithmetic. The other direction, from a file handle to the slot,
- * is a hash of chains through the private array, which is address space
- * reserved for every slot and backed by memory only where slots are in use.
- * Hard links come to one record because their handle is the same.
+ * is a hash by inode number of chains through the private array, which is
+ * address space reserved for every slot and backed by memory only where slots
+ * are in use. Hard links come to one record because their handle is the same.
  *
  * The kernel keeps a request's inode alive, so a record cannot go while an
  * operation uses it; the counts of lookups decide, under the index's mutex.
  */
 #include "namespace/inode.h"
+
+#include "namespace/mapped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,7 @@ struct inodes {
 	uint32_t free_slot;  /* head of the chain of free slots, 0 is none */
 	uint32_t fresh_slot; /* slots from here on were never looked at */
 	uint64_t count;
+	struct mapped *mapped; /* files that are mapped and were forgotten */
 	pthread_mutex_t locks[NR_LOCKS]; /* inode_lock(), by slot */
 };
 
@@ -46,17 +49,17 @@ static uint64_t state_of(uint64_t sequence, uint64_t word)
 	return sequence << 32 | word;
 }
 
-static uint32_t *bucket_of(struct inodes *inodes,
-			   const struct backing_handle *handle)
+static uint32_t *bucket_of(struct inodes *inodes, uint64_t ino)
 {
-	return &inodes->buckets[backing_handle_hash(handle) &
-				(inodes->nr_buckets - 1)];
+	uint64_t hash = ino * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &inodes->buckets[hash >> 32 & (inodes->nr_buckets - 1)];
 }
 
 static void chain_add(struct inodes *inodes, uint32_t slot)
 {
 	struct table_record *record = table_record(inodes->table, slot);
-	uint32_t *bucket = bucket_of(inodes, &record->handle);
+	uint32_t *bucket = bucket_of(inodes, record->ino);
 
 	inodes->inodes[slot].chain = *bucket;
 	*bucket = slot;
@@ -65,23 +68,28 @@ static void chain_add(struct inodes *inodes, uint32_t slot)
 static void chain_remove(struct inodes *inodes, uint32_t slot)
 {
 	struct table_record *record = table_record(inodes->table, slot);
-	uint32_t *at = bucket_of(inodes, &record->handle);
+	uint32_t *at = bucket_of(inodes, record->ino);
 
 	while (*at != slot)
 		at = &inodes->inodes[*at].chain;
 	*at = inodes->inodes[slot].chain;
 }
 
-static uint32_t chain_find(struct inodes *inodes,
+/* The slot of an inode, with a handle or with whichever; 0 when none has it. */
+static uint32_t chain_find(struct inodes *inodes, uint64_t ino,
 			   const struct backing_handle *handle)
 {
-	uint32_t slot = *bucket_of(inodes, handle);
+	uint32_t slot = *bucket_of(inodes, ino);
+	struct table_record *record;
 
-	while (slot &&
-	       !backing_handle_is_equal(
-		       &table_record(inodes->table, slot)->handle, handle))
-		slot = inodes->inodes[slot].chain;
-	return slot;
+	for (; slot; slot = inodes->inodes[slot].chain) {
+		record = table_record(inodes->table, slot);
+		if (record->ino == ino &&
+		    (!handle ||
+		     backing_handle_is_equal(&record->handle, handle)))
+			return slot;
+	}
+	return 0;
 }
 
 static bool record_is_used(const struct table_record *record)
@@ -180,7 +188,7 @@ static int intern_handle(struct inodes *inodes,
 	int ret = 0;
 
 	pthread_mutex_lock(&inodes->mutex);
-	slot = chain_find(inodes, handle);
+	slot = chain_find(inodes, st->st_ino, handle);
 	if (slot) {
 		struct table_record *record = table_record(inodes->table, slot);
 
@@ -222,30 +230,46 @@ struct inode *inode_find(struct inodes *inodes, uint64_t nodeid)
 	return &inodes->inodes[slot_of(nodeid)];
 }
 
+/* Ends a record that nobody refers to any more. Under the index's mutex. */
+static int record_end(struct inodes *inodes, uint32_t slot,
+		      struct table_record *record)
+{
+	uint64_t sequence = atomic_load(&record->state) >> 32;
+	int fd;
+
+	chain_remove(inodes, slot);
+	fd = inode_reset(inodes, slot);
+	atomic_store(&record->state, state_of(sequence + 1, TABLE_FREE));
+	inodes->inodes[slot].chain = inodes->free_slot;
+	inodes->free_slot = slot;
+	inodes->count--;
+	return fd;
+}
+
 void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
 {
-	struct table_record *record;
+	struct table_record *record, ended;
 	uint32_t slot = slot_of(nodeid);
+	bool was_opened = false;
+	uint64_t had;
 	int fd = -1;
 
 	pthread_mutex_lock(&inodes->mutex);
 	record = inode_record(inodes, nodeid);
 	if (record && slot != TABLE_ROOT_SLOT) {
-		uint64_t had = atomic_load(&record->nlookup);
-
+		had = atomic_load(&record->nlookup);
 		atomic_store(&record->nlookup,
 			     had > nlookup ? had - nlookup : 0);
 		if (had <= nlookup) {
-			chain_remove(inodes, slot);
-			fd = inode_reset(inodes, slot);
-			atomic_store(&record->state,
-				     state_of((nodeid >> 32) + 1, TABLE_FREE));
-			inodes->inodes[slot].chain = inodes->free_slot;
-			inodes->free_slot = slot;
-			inodes->count--;
+			was_opened = inodes->inodes[slot].was_opened;
+			ended = *record;
+			fd = record_end(inodes, slot, record);
 		}
 	}
 	pthread_mutex_unlock(&inodes->mutex);
+	/* before the fd goes that may be all that keeps the inode */
+	if (was_opened)
+		mapped_add(inodes->mapped, ended.ino, &ended.handle);
 	if (fd >= 0)
 		close(fd);
 }
@@ -259,6 +283,26 @@ int inode_open(struct inodes *inodes, uint64_t nodeid, int flags)
 	return backing_handle_open(inodes->root_fd, &record->handle, flags);
 }
 
+int inode_open_ino(struct inodes *inodes, uint64_t ino, int flags)
+{
+	struct backing_handle handle;
+	bool found = false;
+	uint32_t slot;
+
+	pthread_mutex_lock(&inodes->mutex);
+	slot = chain_find(inodes, ino, NULL);
+	if (slot) {
+		struct table_record *record = table_record(inodes->table, slot);
+
+		found = S_ISREG(record->mode);
+		handle = record->handle;
+	}
+	pthread_mutex_unlock(&inodes->mutex);
+	if (!found && mapped_find(inodes->mapped, ino, &handle))
+		return -ENOENT;
+	return backing_handle_open(inodes->root_fd, &handle, flags);
+}
+
 void inode_unlinked(struct inodes *inodes, int fd)
 {
 	struct backing_handle handle;
@@ -269,7 +313,7 @@ void inode_unlinked(struct inodes *inodes, int fd)
 	    backing_handle_of(fd, &handle))
 		goto out_close;
 	pthread_mutex_lock(&inodes->mutex);
-	slot = chain_find(inodes, &handle);
+	slot = chain_find(inodes, st.st_ino, &handle);
 	if (slot) {
 		struct table_record *record = table_record(inodes->table, slot);
 		struct inode *inode = &inodes->inodes[slot];
@@ -318,6 +362,7 @@ static void index_records(struct inodes *inodes)
 		if (record_is_used(record)) {
 			inode_reset(inodes, slot);
 			inodes->inodes[slot].maybe_mapped = true;
+			inodes->inodes[slot].was_opened = true;
 			chain_add(inodes, slot);
 			inodes->count++;
 		} else if (atomic_load(&record->state)) {
@@ -367,16 +412,21 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 		ret = -errno;
 		goto err_buckets;
 	}
+	ret = mapped_open(&inodes->mapped, root_fd);
+	if (ret)
+		goto err_unmap;
 	pthread_mutex_init(&inodes->mutex, NULL);
 	for (unsigned i = 0; i < NR_LOCKS; i++)
 		pthread_mutex_init(&inodes->locks[i], NULL);
 	index_records(inodes);
 	ret = enter_root(inodes);
 	if (ret)
-		goto err_unmap;
+		goto err_mapped;
 	*out = inodes;
 	return 0;
 
+err_mapped:
+	mapped_close(inodes->mapped);
 err_unmap:
 	munmap(inodes->inodes, bytes);
 err_buckets:
@@ -392,6 +442,7 @@ void inodes_close(struct inodes *inodes)
 		if (record_is_used(table_record(inodes->table, slot)) &&
 		    inodes->inodes[slot].fd >= 0)
 			close(inodes->inodes[slot].fd);
+	mapped_close(inodes->mapped);
 	munmap(inodes->inodes, (size_t) TABLE_NR_SLOTS * sizeof(struct inode));
 	free(inodes->buckets);
 	free(inodes);

@@ -25,6 +25,7 @@ struct inode {
 			      backing id; -1 when there is no need */
 	bool maybe_mapped; /* was open for writing: a mapping may still write */
 	bool attr_cached;  /* the kernel may have kept the attributes */
+	bool was_opened;   /* so somebody may have it mapped */
 };
 
 /*
@@ -54,6 +55,13 @@ struct table_record *inode_record(struct inodes *inodes, uint64_t nodeid);
  * an fd that is the caller's, or a negative errno, -ESTALE for a bad nodeid.
  */
 int inode_open(struct inodes *inodes, uint64_t nodeid, int flags);
+
+/*
+ * Opens the regular file with this st_ino, if the kernel knows it as an inode
+ * or if it is a file that was opened and may still be mapped. Returns an fd
+ * that is the caller's, or -ENOENT or another negative errno.
+ */
+int inode_open_ino(struct inodes *inodes, uint64_t ino, int flags);
 
 /*
  * To be called after a name of the inode was removed: when that was the last
