@@ -246,9 +246,13 @@ static void show_total(const struct recover_run *run)
 		putchar('\n');
 		return;
 	}
-	if (run->quiet)
+	if (run->quiet || (!run->nr_files && run->nr_failed))
 		return;
-	if (run->nr_files != 1) {
+	if (!run->nr_files) {
+		puts("no files: nothing to do");
+		return;
+	}
+	if (run->nr_files > 1) {
 		printf("%" PRIu64 " files: ", run->nr_files);
 		grid_coverage(stdout, &run->total.after);
 		fputs(" huge, ", stdout);

@@ -269,10 +269,12 @@ static void print_status(json_t *status)
 	print_space(status);
 	print_interfaces(status);
 	print_states(status);
-	puts("counters:");
-	json_object_foreach(json_object_get(status, "counters"), key, value)
-		printf("  %-24s%20" PRIu64 "\n", key,
-		       (uint64_t) json_integer_value(value));
+	puts("counters that are not 0:");
+	json_object_foreach(json_object_get(status, "counters"), key, value) {
+		if (json_integer_value(value))
+			printf("  %-24s%20" PRIu64 "\n", key,
+			       (uint64_t) json_integer_value(value));
+	}
 }
 
 static int status_show(const char *mount, const char *argument, bool json)
