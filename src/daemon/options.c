@@ -416,7 +416,7 @@ static int set_operands(struct options *options, const struct words *words)
 {
 	const char *source = "hugetmpfs";
 
-	if (!words->nr_operands) {
+	if (words->nr_operands < (options->helper ? 2 : 1)) {
 		log_error("no mount point given; try --help");
 		return -EINVAL;
 	}

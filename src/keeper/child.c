@@ -51,10 +51,8 @@ static int place_fds(const int *wanted, int *program_fd)
 
 static void set_limits(void)
 {
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit;
 
-	/* the size of files is limited by the limits of who writes them */
-	setrlimit(RLIMIT_FSIZE, &limit);
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ struct keeper {
 	const struct keeper_config *config;
 	enum keeper_state state;
 	bool has_served;	/* so there may be files in it */
+	bool is_given_up;	/* before it served */
 	int result;		/* of keeper_run() */
 	int backing_mount_fd;	/* open for backing_set_atime() */
 	int root_fd;		/* root of the backing tmpfs */
@@ -270,7 +272,9 @@ static void on_daemon_end(struct keeper *keeper)
 		return;
 	}
 	/* the first daemon has said itself why it does not come up */
-	if (keeper->has_served || WIFSIGNALED(status))
+	if (keeper->is_given_up)
+		log_error("mounting %s was given up", mountpoint_of(keeper));
+	else if (keeper->has_served || WIFSIGNALED(status))
 		log_death(keeper, status);
 	if (!keeper->has_served) {
 		fusemount_umount(&keeper->mount, MNT_DETACH);
@@ -310,6 +314,13 @@ static void on_attach(struct keeper *keeper)
 	}
 }
 
+/* Of a daemon that is starting; its end is what happens next. */
+static void give_up(struct keeper *keeper)
+{
+	keeper->is_given_up = !keeper->has_served;
+	kill(keeper->daemon.pid, SIGKILL);
+}
+
 /* Somebody wants us to end. */
 static void on_signal(struct keeper *keeper)
 {
@@ -322,7 +333,7 @@ static void on_signal(struct keeper *keeper)
 		return;
 	switch (keeper->state) {
 	case KEEPER_STARTING:
-		kill(keeper->daemon.pid, SIGKILL);
+		give_up(keeper);
 		break;
 	case KEEPER_SERVING:
 		ret = fusemount_umount(&keeper->mount, 0);
@@ -375,8 +386,8 @@ static void wait_for_event(struct keeper *keeper)
 		on_signal(keeper);
 	else if (fds[SOCKET].revents)
 		on_attach(keeper);
-	else if (fds[PARENT].revents) /* given up, by ^C for one */
-		kill(keeper->daemon.pid, SIGKILL);
+	else if (fds[PARENT].revents) /* by ^C for one */
+		give_up(keeper);
 }
 
 static int open_signals(void)
@@ -385,6 +396,7 @@ static int open_signals(void)
 	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* an error will do */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -400,6 +412,13 @@ static int open_signals(void)
 
 static void set_up_process(const struct keeper_config *config)
 {
+	struct rlimit limit;
+
+	/* tables grow, and a file's size is limited by who writes it */
+	if (!getrlimit(RLIMIT_FSIZE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_FSIZE, &limit);
+	}
 	if (chdir("/"))
 		log_warning("cannot change to /: %s", strerror(errno));
 	umask(0);

@@ -239,7 +239,7 @@ mount_daemon() # [MOUNTPOINT]
 	local keeper
 
 	keeper=$(mount_keeper "$@")
-	cat "/proc/$keeper/task/$keeper/children"
+	tr -d ' ' <"/proc/$keeper/task/$keeper/children"
 }
 
 # ---- what the kernel says ----

@@ -215,6 +215,7 @@ static void test_helper(void **state)
 	assert_string_equal(options.mountpoint, "/mnt");
 	assert_string_equal(options.namespace_path, "/proc/1/ns/mnt");
 	options_free(&options);
+	expect_bad("mount.hugetmpfs /mnt", "no mount point given; try --help");
 	expect_bad("mount.hugetmpfs none /mnt --attach", NULL);
 	expect_bad("mount.hugetmpfs none /mnt -d all", NULL);
 }

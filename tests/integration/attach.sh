@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The daemon is killed: nothing hangs, the files are kept, --attach brings them
+# back whole, and who does not want them can drop them.
+. "${0%/*}/lib.sh"
+. "${0%/*}/app.inc"
+
+is_gone() # PID
+{
+	[ ! -d "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"
+}
+
+kill_daemon()
+{
+	kill -KILL "$(mount_daemon)"
+	wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
+}
+
+kept="the daemon of $MNT has died and process [0-9]+ keeps its files: \
+hugetmpfs --attach $MNT mounts them again, kill [0-9]+ drops them"
+
+mount_start size=256M,huge=always
+keeper=$(mount_keeper)
+dd if=/dev/urandom of="$MNT/file" bs=1M count=64 status=none
+mkdir -p "$MNT/a/b"
+ln "$MNT/file" "$MNT/a/b/link"
+ln -s b "$MNT/a/symlink"
+setfattr -n user.colour -v green "$MNT/file"
+chown 1234:4321 "$MNT/a"
+sum=$(md5sum <"$MNT/file")
+listing=$(cd "$MNT" && find . -printf '%p %m %U %G %n %i %y %l %T@\n' | sort)
+
+echo "who waits for a dead daemon gets an error"
+daemon=$(mount_daemon)
+kill -STOP "$daemon"
+stat "$MNT/a/never-looked-up" >/dev/null 2>"$HT_DIR/waiting" &
+waiting=$!
+sleep 0.3
+kill_daemon
+wait_for 10 is_gone $waiting
+assert_match "$(cat "$HT_DIR/waiting")" "not connected|abort" "who waited"
+assert_status 2 ls "$MNT"
+assert_match "$OUT" "Transport endpoint is not connected" "ls"
+
+echo "the keeper says what there is to do"
+assert_status 2 "$HUGETMPFS" "$MNT"
+assert_match "$OUT" "$kept" "mounting over it"
+assert_status 2 "$HUGETMPFS" -o remount,size=1G "$MNT"
+assert_match "$OUT" "the daemon of $MNT is dead; its files are kept" "remount"
+assert_status 2 "$HUGETMPFSCTL" status "$MNT"
+assert_match "$OUT" "--attach" "status"
+
+echo "attach brings them back"
+"$HUGETMPFS" --attach "$MNT"
+assert_eq "$(mount_keeper)" "$keeper" "keeper"
+assert_eq "$(md5sum <"$MNT/file")" "$sum" "content"
+assert_eq "$(cd "$MNT" && find . -printf '%p %m %U %G %n %i %y %l %T@\n' |
+	sort)" "$listing" "everything else"
+assert_eq "$(getfattr --absolute-names --only-values -n user.colour "$MNT/file")" green "xattr"
+assert_eq "$(awk -v mnt="$MNT" '$5 == mnt' /proc/self/mountinfo | wc -l)" 1 \
+	"mounts there"
+echo more >"$MNT/new"
+assert_status 2 "$HUGETMPFS" --attach "$MNT"
+assert_match "$OUT" "the daemon of $MNT lives" "a second attach"
+
+echo "options that were changed hold after an attach"
+"$HUGETMPFS" -o remount,size=300M "$MNT"
+kill_daemon
+"$HUGETMPFS" --attach "$MNT"
+assert_match "$("$HUGETMPFSCTL" status "$MNT" | grep ^options)" size=300M options
+assert_eq "$(stat -f -c '%b*%S' "$MNT")" "$((300 * 256))*4096" "size"
+
+echo "a dead mount may be unmounted and attached after that"
+kill_daemon
+umount "$MNT"
+refute mount_is_there
+assert_status 2 "$HUGETMPFS" "$MNT"
+assert_match "$OUT" "$kept" "mounting in its place"
+"$HUGETMPFS" --attach "$MNT"
+assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after umount"
+
+echo "and also with everything used up"
+umount "$MNT"
+wait_for 10 is_gone "$keeper"
+mount_start size=4M,nr_inodes=3
+keeper=$(mount_keeper)
+touch "$MNT/2"
+dd if=/dev/zero of="$MNT/3" bs=1M 2>/dev/null || :
+kill_daemon
+"$HUGETMPFS" --attach "$MNT"
+assert_eq "$(stat -c %s "$MNT/3")" $((4 << 20)) "size of the file"
+
+echo "mappings outlive the daemon, and stay shared with who opens the file anew"
+rm "$MNT"/[23]
+app_start old -s $((2 << 20)) "$MNT/mapped"
+app_do old fill 1
+kill_daemon
+app_do old fill 2
+"$HUGETMPFS" --attach "$MNT"
+app_start new "$MNT/mapped"
+app_do new fill 3
+app_do new checksum
+checksum=$REPLY
+app_do old checksum
+assert_eq "$REPLY" "$checksum" "checksum in the old mapping"
+app_stop new
+app_stop old
+
+echo "what is mounted over a dead mount is left alone"
+sum=$(md5sum <"$MNT/mapped")
+kill_daemon
+mount -t tmpfs over "$MNT"
+assert_status 2 "$HUGETMPFS" --attach "$MNT"
+assert_match "$OUT" "something is mounted over the dead mount" "message"
+umount "$MNT"
+"$HUGETMPFS" --attach "$MNT"
+assert_eq "$(md5sum <"$MNT/mapped")" "$sum" "content"
+
+echo "an aborted connection is a dead daemon"
+mountpoint -q "$cleanup_fusectl" ||
+	mount -t fusectl none "$cleanup_fusectl"
+cleanup_abort "$MNT"
+wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
+"$HUGETMPFS" --attach "$MNT"
+assert_eq "$(md5sum <"$MNT/mapped")" "$sum" "content"
+
+echo "a keeper that is told to end drops the files"
+kill_daemon
+kill "$keeper"
+wait_for 10 is_gone "$keeper"
+refute mount_is_there
+refute test -e "/run/hugetmpfs/$keeper"
+assert_status 2 "$HUGETMPFS" --attach "$MNT"
+assert_eq "$OUT" "hugetmpfs: nobody keeps files of a hugetmpfs on $MNT" \
+	"nothing to attach"

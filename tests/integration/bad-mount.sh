@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What cannot be mounted: each case has its message and exit code, and leaves no
+# process, mount or folder behind.
+. "${0%/*}/lib.sh"
+
+folders()
+{
+	find /run/hugetmpfs -mindepth 1 -maxdepth 1 2>/dev/null | sort
+}
+
+left()
+{
+	(
+		export -n HT_DIR
+		trap - ERR
+		set +e
+		cleanup_list "$HT_DIR"
+	)
+}
+
+# $prefix is put in front of the command.
+bad() # STATUS MESSAGE ARG...
+{
+	local status=$1 message=$2 before
+
+	shift 2
+	before=$(folders)
+	# shellcheck disable=SC2086 # a list of words
+	assert_status "$status" ${prefix:-} "$program" "$@"
+	assert_eq "$OUT" "$message" "message"
+	refute mount_is_there
+	[ -n "$before" ] || assert_eq "$(folders)" "" "folders"
+	assert_eq "$(left)" "" "left"
+}
+
+program=$HUGETMPFS
+prefix=
+mkdir "$MNT"
+touch "$HT_DIR/file"
+
+echo "the command line"
+name=$(basename "$HUGETMPFS")
+bad 1 "hugetmpfs: no mount point given; try --help"
+bad 1 "hugetmpfs: too many arguments: 'c'" a b c
+bad 1 "$HUGETMPFS: unrecognized option '--strange'
+$name: try --help" --strange "$MNT"
+bad 1 "hugetmpfs: unknown option 'sise=4G'" -o sise=4G "$MNT"
+bad 1 "hugetmpfs: bad value 'maybe' for option passthrough: it is on or off" \
+	-o passthrough=maybe "$MNT"
+bad 1 "hugetmpfs: bad value '-1' for option recoveries: it is a number from 0 \
+to 256" -o recoveries=-1 "$MNT"
+bad 1 "hugetmpfs: bad value 'all,of' for option debug: it is a list of all, \
+fuse, namespace, recovery, mm, control, keeper" -d all,of "$MNT"
+
+echo "options that the kernel refuses"
+bad 1 "hugetmpfs: bad value '12x' for option size" -o size=12x "$MNT"
+bad 1 "hugetmpfs: bad value '' for option size" -o size= "$MNT"
+bad 1 "hugetmpfs: option size needs a value" -o size "$MNT"
+bad 1 "hugetmpfs: bad value '-5' for option size" -o size=-5 "$MNT"
+bad 1 "hugetmpfs: value '99999999999999999999' of option size is too large" \
+	-o size=99999999999999999999 "$MNT"
+bad 1 "hugetmpfs: bad value 'x' for option nr_inodes" -o nr_inodes=x "$MNT"
+bad 1 "hugetmpfs: bad value '9' for option mode" -o mode=9 "$MNT"
+bad 1 "hugetmpfs: bad value 'root' for option uid" -o uid=root "$MNT"
+bad 1 "hugetmpfs: bad value 'often' for option huge" -o huge=often "$MNT"
+bad 1 "hugetmpfs: bad value 'bind:0,77' for option mpol" \
+	-o mpol=bind:0,77,ro "$MNT"
+
+echo "the mount point"
+bad 2 "hugetmpfs: mount point $HT_DIR/none does not exist" "$HT_DIR/none"
+bad 2 "hugetmpfs: mount point $HT_DIR/file is not a directory" "$HT_DIR/file"
+bad 2 "hugetmpfs: mount point $HT_DIR/file/x is not a directory" \
+	"$HT_DIR/file/x"
+ln -s loop "$HT_DIR/loop"
+bad 2 "hugetmpfs: mount point $HT_DIR/loop: Too many levels of symbolic links" \
+	"$HT_DIR/loop"
+
+echo "nothing to attach"
+bad 2 "hugetmpfs: nobody keeps files of a hugetmpfs on $MNT" --attach "$MNT"
+
+echo "not root"
+cp "$HUGETMPFS" "$HT_DIR/program"
+chmod 755 "$HT_DIR" "$HT_DIR/program"
+program=$HT_DIR/program
+prefix="setpriv --reuid 65534 --regid 65534 --clear-groups"
+bad 2 "hugetmpfs: only root may mount (CAP_SYS_ADMIN is needed)" "$MNT"
+bad 1 "hugetmpfs: unknown option 'strange'" -o strange "$MNT"
+program=$HUGETMPFS
+
+echo "no FUSE passthrough, as for root in a user namespace"
+prefix="unshare -Urm"
+if $prefix true; then
+	bad 2 "hugetmpfs: the kernel does not pass file I/O through: Operation \
+not permitted
+hugetmpfs: FUSE passthrough needs Linux 6.9 or later with \
+CONFIG_FUSE_PASSTHROUGH, and root outside of any user namespace; -o \
+passthrough=off does without, and without huge pages in mappings" "$MNT"
+fi
+prefix=
+mount_start passthrough=off
+echo content >"$MNT/file"
+assert_eq "$(cat "$MNT/file")" content "a file without passthrough"
+assert_match "$("$HUGETMPFSCTL" status --no-scan "$MNT" | grep ^passthrough)" \
+	"off" "status"
+mount_stop
+
+echo "no /dev/fuse"
+without_device()
+{
+	unshare -m sh -c 'mount -t tmpfs none /dev && "$@"' sh "$@"
+}
+prefix=without_device
+bad 2 "hugetmpfs: no /dev/fuse: the kernel's fuse module is not loaded; try \
+modprobe fuse" "$MNT"
+
+echo "no /run to write to"
+without_run()
+{
+	unshare -m sh -c 'mount -t tmpfs -o ro none /run && "$@"' sh "$@"
+}
+prefix=without_run
+bad 2 "hugetmpfs: cannot use /run/hugetmpfs: Read-only file system" "$MNT"
+
+echo "given up while it starts"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	{
+		timeout -s KILL 0.004 "$HUGETMPFS" "$MNT" || :
+		sleep 0.1
+	} 2>>"$HT_DIR/log"
+	! mount_is_there || mount_stop
+done
+nothing_left()
+{
+	[ -z "$(left)" ]
+}
+wait_for 10 nothing_left
+refute grep -v -e ': mounting .* was given up$' -e Killed "$HT_DIR/log"

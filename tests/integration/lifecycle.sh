@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A mount from its beginning to its end: what is there while it serves, the ways
+# in which it ends, and that nothing is left then.
+. "${0%/*}/lib.sh"
+
+is_gone() # PID
+{
+	[ ! -d "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"
+}
+
+field() # NUMBER: of the mount's line in mountinfo
+{
+	awk -v mnt="$MNT" -v field="$1" '$5 == mnt { print $field }' \
+		/proc/self/mountinfo
+}
+
+# Ends the mount with COMMAND and looks that nothing is left of it.
+ends_by() # COMMAND ARG...
+{
+	local keeper daemon
+
+	keeper=$(mount_keeper)
+	daemon=$(mount_daemon)
+	"$@"
+	wait_for 10 is_gone "$keeper"
+	wait_for 10 is_gone "$daemon"
+	refute mount_is_there
+	refute test -e "/run/hugetmpfs/$keeper"
+}
+
+while_it_serves()
+{
+	local keeper daemon fd
+
+	keeper=$(mount_keeper)
+	daemon=$(mount_daemon)
+	assert_eq "$(cleanup_mounts "$MNT")" "$(field 3) fuse.hugetmpfs $MNT" \
+		"type"
+	assert_eq "$(stat -c %a "/run/hugetmpfs/$keeper")" 700 "mode of the folder"
+	assert_eq "$(grep '^dev ' "/run/hugetmpfs/$keeper/mount")" \
+		"dev $(field 3)" "device"
+	assert_eq "$(ps -o args= -p "$keeper" | sed 's/ *$//')" \
+		"hugetmpfs: keeper $MNT" "title of the keeper"
+	assert_eq "$(ps -o args= -p "$daemon" | sed 's/ *$//')" \
+		"hugetmpfs: daemon $MNT" "title of the daemon"
+	for pid in $keeper $daemon; do
+		assert_eq "$(readlink "/proc/$pid/cwd")" / "cwd of $pid"
+		for fd in 0 1 2; do
+			assert_eq "$(readlink "/proc/$pid/fd/$fd")" /dev/null \
+				"fd $fd of $pid"
+		done
+		# one on the mount itself would wait for its own daemon
+		refute grep -q "^mnt_id:[[:space:]]*$(field 1)\$" \
+			/proc/"$pid"/fdinfo/*
+	done
+	assert_eq "$(awk '/^Max open files/ { print $4 == $5 }' \
+		"/proc/$daemon/limits")" 1 "limit of open files raised"
+	assert_eq "$(awk '/^Max file size/ { print $4 }' \
+		"/proc/$daemon/limits")" unlimited "limit of file sizes"
+}
+
+echo "serves, and is gone after umount"
+mkdir "$MNT"
+before=$(meminfo_kib Shmem)
+# captures the output: whoever keeps it open makes this wait
+assert_eq "$(ulimit -S -f 10; "$HUGETMPFS" -o size=1G "$MNT" 2>&1)" "" "output"
+while_it_serves
+dd if=/dev/zero of="$MNT/file" bs=1M count=512 status=none
+assert_ge "$(meminfo_kib Shmem)" $((before + 400 * 1024)) "Shmem in use"
+ends_by umount "$MNT"
+wait_for 10 test "$(meminfo_kib Shmem)" -le $((before + 200 * 1024))
+
+echo "is gone after SIGTERM and SIGINT to the keeper"
+mount_start
+ends_by kill "$(mount_keeper)"
+mount_start
+ends_by kill -INT "$(mount_keeper)"
+
+echo "an open file keeps it, SIGTERM and umount -l end it with its last file"
+mount_start
+echo content >"$MNT/file"
+exec 9<"$MNT/file"
+assert_status 32 umount "$MNT"
+kill "$(mount_keeper)"
+sleep 0.2
+assert_eq "$(cat "$MNT/file")" content "after SIGTERM while in use"
+keeper=$(mount_keeper)
+umount -l "$MNT"
+refute mount_is_there
+kill "$keeper"
+sleep 0.2
+assert_eq "$(cat /proc/self/fd/9)" content "after umount -l"
+exec 9<&-
+wait_for 10 is_gone "$keeper"
+
+echo "signals to the daemon do not end it"
+mount_start
+kill -TERM "$(mount_daemon)"
+kill -INT "$(mount_daemon)"
+kill -HUP "$(mount_daemon)" "$(mount_keeper)"
+sleep 0.2
+assert ls "$MNT"
+
+echo "a second one on the same place is refused, beside it is not"
+assert_status 2 "$HUGETMPFS" "$MNT"
+assert_eq "$OUT" "hugetmpfs: a hugetmpfs is mounted on $MNT already" "message"
+mount_start "" "$HT_DIR/second"
+mount_stop "$HT_DIR/second"
+
+echo "what is mounted over it is not unmounted by the keeper"
+mount -t tmpfs over "$MNT"
+kill "$(mount_keeper)"
+sleep 0.2
+assert_eq "$(stat -f -c %T "$MNT")" tmpfs "what is on top"
+umount "$MNT"
+ends_by umount "$MNT"
+
+echo "a moved mount is found where it is"
+mkdir "$HT_DIR/parent"
+mount_start "" "$HT_DIR/parent/mnt"
+mv "$HT_DIR/parent" "$HT_DIR/renamed"
+keeper=$(mount_keeper "$HT_DIR/parent/mnt")
+kill "$keeper"
+wait_for 10 is_gone "$keeper"
+refute mount_is_there "$HT_DIR/renamed/mnt"
+
+echo "serves in the foreground, where it says what happens"
+"$HUGETMPFS" -f "$MNT" 2>"$HT_DIR/log" &
+keeper=$!
+wait_for 10 mount_is_there
+assert_eq "$(mount_keeper)" $keeper "the keeper is the process started"
+exec 9<"$MNT"
+kill $keeper
+wait_for 10 grep -qx "hugetmpfs: warning: $MNT is in use and stays mounted" \
+	"$HT_DIR/log"
+exec 9<&-
+kill -INT $keeper
+wait $keeper
+refute mount_is_there
+
+echo "a killed keeper takes the daemon along, and the next start cleans up"
+mount_start
+keeper=$(mount_keeper)
+daemon=$(mount_daemon)
+kill -STOP "$daemon"
+kill -KILL "$keeper"
+wait_for 10 is_gone "$daemon"
+assert_status 2 ls "$MNT"
+assert_match "$OUT" "Transport endpoint is not connected" "of a dead mount"
+assert test -e "/run/hugetmpfs/$keeper"
+assert_status 2 "$HUGETMPFS" "$MNT"
+assert_match "$OUT" "a dead hugetmpfs, whose files are gone, is mounted on" \
+	"message"
+umount "$MNT"
+mount_start
+refute test -e "/run/hugetmpfs/$keeper"
+mount_stop
