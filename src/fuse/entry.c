@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fuse/ops.h"
@@ -53,6 +54,30 @@ int caller_drop(fuse_req_t req)
 	if (nr < 0 || nr > 256)
 		nr = 0; /* an unknown member is a stranger: bits are cleared */
 	return creds_drop(ctx->gid, groups, (size_t) nr);
+}
+
+/* The moment, in milliseconds. */
+#define ROOM_MS 50
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+void room_freed(struct server *server)
+{
+	atomic_store(&server->room_until_ms, now_ms() + ROOM_MS);
+}
+
+bool room_may_come(struct server *server, int ret)
+{
+	if (ret != -ENOSPC || now_ms() >= atomic_load(&server->room_until_ms))
+		return false;
+	usleep(1000);
+	return true;
 }
 
 int attr_get(struct server *server, uint64_t nodeid, struct stat *st)

@@ -8,6 +8,7 @@
 #define FUSE_OPS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -30,6 +31,7 @@ struct server {
 	struct fuse_session *session;
 	struct inodes *inodes;
 	int error; /* why INIT was refused, 0 when it was not */
+	atomic_uint_fast64_t room_until_ms; /* of CLOCK_MONOTONIC */
 	pthread_mutex_t calls_mutex;
 	pthread_cond_t calls_fewer;
 	LIST_HEAD(, recover_call) calls; /* calls_mutex; recoveries under way */
@@ -55,6 +57,14 @@ void caller_assume(fuse_req_t req);
  * bits away that it would take as the caller's own. Undone by creds_restore().
  */
 int caller_drop(fuse_req_t req);
+
+/*
+ * A removed file keeps its room until the kernel forgets it, which comes a
+ * moment after the removal was replied. For that moment, what fails with
+ * -ENOSPC is to be tried again: room_may_come() says so, having waited a bit.
+ */
+void room_freed(struct server *server);
+bool room_may_come(struct server *server, int ret);
 
 /* entry.c: what the kernel is told of an inode */
 

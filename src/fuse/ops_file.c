@@ -48,21 +48,23 @@ static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	int parent_fd = inode_open(server_of(req)->inodes, parent,
 				   O_PATH | O_DIRECTORY);
-	int fd, error;
+	int fd;
 
 	if (parent_fd < 0) {
 		fuse_reply_err(req, -parent_fd);
 		return;
 	}
 	caller_assume(req);
-	fd = openat(parent_fd, name, flags | O_RDWR | O_CLOEXEC, mode);
-	error = errno;
+	do {
+		fd = openat(parent_fd, name, flags | O_RDWR | O_CLOEXEC, mode);
+		fd = fd < 0 ? -errno : fd;
+	} while (room_may_come(server_of(req), fd));
 	creds_restore();
 	close(parent_fd);
 	if (fd >= 0)
 		created_reply(req, fd, fi);
 	else
-		fuse_reply_err(req, error);
+		fuse_reply_err(req, -fd);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -161,10 +163,15 @@ static int fallocate_for(fuse_req_t req, struct fallocate_args *args)
 
 	if (charge && !(args->mode & ~FALLOC_FL_KEEP_SIZE))
 		group = charge_group_of(charge, fuse_req_ctx(req)->pid);
-	if (group < 0 || charge_group_is_own(charge, group))
-		ret = do_fallocate(args);
-	else
-		ret = charge_run(charge, group, args->fd, do_fallocate, args);
+	if (group >= 0 && charge_group_is_own(charge, group)) {
+		close(group);
+		group = -1;
+	}
+	do {
+		ret = group < 0 ? do_fallocate(args) :
+				  charge_run(charge, group, args->fd,
+					     do_fallocate, args);
+	} while (room_may_come(server_of(req), ret));
 	if (group >= 0)
 		close(group);
 	return ret;

@@ -52,73 +52,90 @@ void op_forget_multi(fuse_req_t req, size_t count,
 	fuse_reply_none(req);
 }
 
-/* The middle of every request that makes a name: ret is the maker's answer. */
-static void made_reply(fuse_req_t req, int parent_fd, const char *name, int ret)
-{
-	int error = errno;
+/* What a request wants to make: a node, a directory, a symlink or a link. */
+struct making {
+	const char *name;
+	mode_t mode; /* with its type; S_IFLNK also for a symlink */
+	dev_t rdev;
+	const char *target; /* of a symlink */
+	int link_fd;	    /* inode to link to; -1 to make a new one */
+};
 
+static int make(int parent_fd, const struct making *making)
+{
+	int ret;
+
+	if (making->link_fd >= 0)
+		ret = linkat(making->link_fd, "", parent_fd, making->name,
+			     AT_EMPTY_PATH);
+	else if (S_ISDIR(making->mode))
+		ret = mkdirat(parent_fd, making->name, making->mode & 07777);
+	else if (S_ISLNK(making->mode))
+		ret = symlinkat(making->target, parent_fd, making->name);
+	else
+		ret = mknodat(parent_fd, making->name, making->mode,
+			      making->rdev);
+	return ret ? -errno : 0;
+}
+
+static void make_and_reply(fuse_req_t req, fuse_ino_t parent,
+			   const struct making *making)
+{
+	int parent_fd = open_directory(req, parent);
+	int ret;
+
+	if (parent_fd < 0) {
+		fuse_reply_err(req, -parent_fd);
+		return;
+	}
+	caller_assume(req);
+	do {
+		ret = make(parent_fd, making);
+	} while (room_may_come(server_of(req), ret));
 	creds_restore();
-	entry_reply(req, ret ? -error : entry_open(parent_fd, name));
+	entry_reply(req, ret ? ret : entry_open(parent_fd, making->name));
 	close(parent_fd);
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t rdev)
 {
-	int parent_fd = open_directory(req, parent);
+	const struct making node = { .name = name, .mode = mode,
+				     .rdev = rdev, .link_fd = -1 };
 
-	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
-		return;
-	}
-	caller_assume(req);
-	made_reply(req, parent_fd, name, mknodat(parent_fd, name, mode, rdev));
+	make_and_reply(req, parent, &node);
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	int parent_fd = open_directory(req, parent);
+	const struct making directory = { .name = name, .mode = S_IFDIR | mode,
+					  .link_fd = -1 };
 
-	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
-		return;
-	}
-	caller_assume(req);
-	made_reply(req, parent_fd, name, mkdirat(parent_fd, name, mode));
+	make_and_reply(req, parent, &directory);
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		const char *name)
 {
-	int parent_fd = open_directory(req, parent);
+	const struct making symlink = { .name = name, .mode = S_IFLNK,
+					.target = target, .link_fd = -1 };
 
-	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
-		return;
-	}
-	caller_assume(req);
-	made_reply(req, parent_fd, name, symlinkat(target, parent_fd, name));
+	make_and_reply(req, parent, &symlink);
 }
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	     const char *name)
 {
-	int parent_fd = open_directory(req, parent);
-	int fd;
+	struct making link = { .name = name };
 
-	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
+	link.link_fd = inode_open(server_of(req)->inodes, ino,
+				  O_PATH | O_NOFOLLOW);
+	if (link.link_fd < 0) {
+		fuse_reply_err(req, -link.link_fd);
 		return;
 	}
-	fd = inode_open(server_of(req)->inodes, ino, O_PATH | O_NOFOLLOW);
-	if (fd < 0) {
-		fuse_reply_err(req, -fd);
-		close(parent_fd);
-		return;
-	}
-	made_reply(req, parent_fd, name,
-		   linkat(fd, "", parent_fd, name, AT_EMPTY_PATH));
-	close(fd);
+	make_and_reply(req, parent, &link);
+	close(link.link_fd);
 }
 
 /*
@@ -141,10 +158,12 @@ static void victim_done(fuse_req_t req, int fd, bool removed)
 {
 	if (fd < 0)
 		return;
-	if (removed)
-		inode_unlinked(server_of(req)->inodes, fd);
-	else
+	if (!removed) {
 		close(fd);
+		return;
+	}
+	inode_unlinked(server_of(req)->inodes, fd);
+	room_freed(server_of(req));
 }
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
