@@ -21,6 +21,8 @@ struct mm {
 	int kpageflags_fd; /* -1 without */
 	bool one_node;	   /* no need to ask where a page is */
 	int16_t node;	   /* the one, when there is one */
+	char *cgroup_root; /* where memory cgroups are mounted, or NULL */
+	bool cgroup_v1;
 };
 
 struct mm_window {
@@ -97,6 +99,10 @@ int mm_ring_madvise(struct mm_ring *ring, char *const *addrs, uint32_t nr,
 
 /* busy.c */
 enum mm_busy mm_busy(void *context, struct mm_window *window, uint64_t index);
+
+/* room.c */
+void mm_room_probe(struct mm *mm);
+uint64_t mm_room(void *context, const struct mm_mapper *mapper);
 
 /* mappers.c, view.c */
 int mm_mappers_find(void *context, dev_t dev, uint64_t ino,

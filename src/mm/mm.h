@@ -152,6 +152,12 @@ struct mm_ops {
 	int (*free_bytes)(void *context, int fd, uint64_t *bytes);
 
 	/*
+	 * Bytes that can be brought into memory at the expense of a mapper (or
+	 * of nobody known, NULL) before other pages have to be swapped out.
+	 */
+	uint64_t (*room)(void *context, const struct mm_mapper *mapper);
+
+	/*
 	 * Finds the processes, but for this one, that have a file mapped
 	 * shared, by device and inode as /proc/PID/maps shows them.
 	 */

@@ -66,6 +66,7 @@ int mm_open(struct mm **out, unsigned without)
 		.collapse = mm_op_collapse,
 		.busy = mm_busy,
 		.denied = mm_denied,
+		.room = mm_room,
 		.free_bytes = mm_op_free_bytes,
 		.mappers_find = mm_mappers_find,
 		.mappers_free = mm_mappers_free,
@@ -79,6 +80,7 @@ int mm_open(struct mm **out, unsigned without)
 		goto err_mm_free;
 	}
 	mm_nodes_probe(mm);
+	mm_room_probe(mm);
 	ret = mm_probe(mm, without);
 	if (ret)
 		goto err_fds_close;
@@ -89,6 +91,7 @@ err_fds_close:
 	if (mm->kpageflags_fd >= 0)
 		close(mm->kpageflags_fd);
 	close(mm->pagemap_fd);
+	free(mm->cgroup_root);
 err_mm_free:
 	free(mm);
 	return ret;
@@ -101,6 +104,7 @@ void mm_close(struct mm *mm)
 	if (mm->kpageflags_fd >= 0)
 		close(mm->kpageflags_fd);
 	close(mm->pagemap_fd);
+	free(mm->cgroup_root);
 	free(mm);
 }
 

@@ -174,6 +174,7 @@ struct recovery {
 	unsigned asked;	  /* extents of requests not completed */
 	unsigned queued;  /* works in the queue */
 	unsigned running; /* works in batches */
+	unsigned batches; /* workers that have one */
 	unsigned idle;	  /* threads that wait */
 	unsigned nr_threads;
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];

@@ -1,27 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pass swapin: brings the swapped pages of all extents of the batch in. All
- * are asked for at once, then each is waited for: only that makes sure that
- * the data is in memory (FACTS S8). Holes are left holes.
+ * Pass swapin: brings the swapped pages of the batch's extents in, some
+ * extents at a time. These are asked for at once, then each is waited for:
+ * only that makes sure that the data is in memory (FACTS S8). Holes are left
+ * holes.
+ *
+ * Only as many are taken as there is room for, in the memory cgroup of the
+ * mapper and in the machine; the kernel would make room by swapping out what
+ * was brought in before. No room is like busy: it may come.
  */
 #include "recovery/internal.h"
 
 #include <errno.h>
 
-/* Asks for all that is swapped, in one go. */
-static void recovery_swapin_ask(struct recovery_batch *batch)
+/* Extents that are read at the same time. */
+#define RECOVERY_SWAPIN_EXTENTS 8
+
+/*
+ * How many extents fit into the room that is left. Each may need all of its
+ * pages, and a huge page to move them into before they are given back; other
+ * workers have their share.
+ */
+static uint32_t recovery_swapin_fit(struct recovery_batch *batch,
+				    const struct recovery_item *item)
 {
 	const struct mm_ops *mm = batch->recovery->mm;
-	uint64_t indexes[RECOVERY_BATCH_EXTENTS];
-	struct recovery_item *item;
-	uint32_t nr = 0;
+	struct recovery *recovery = batch->recovery;
+	const struct mm_mapper *payer;
+	uint64_t extents;
 
-	for (item = batch->items; item < batch->items + batch->nr; item++) {
-		if (item->team.step == TEAM_SWAPIN)
-			indexes[nr++] = item->team.index;
-	}
-	if (nr)
-		mm->willneed(mm->context, batch->window, indexes, nr);
+	payer = item->mm.addr ? item->mm.mapper : NULL;
+	extents = mm->room(mm->context, payer) / HUGETMPFS_EXTENT_BYTES;
+	pthread_mutex_lock(&recovery->lock);
+	extents /= recovery->batches;
+	pthread_mutex_unlock(&recovery->lock);
+	extents = extents ? extents - 1 : 0;
+	return extents < RECOVERY_SWAPIN_EXTENTS ? (uint32_t) extents
+						 : RECOVERY_SWAPIN_EXTENTS;
+}
+
+/* Asks for all that is swapped in the items, in one go. */
+static void recovery_swapin_ask(struct recovery_batch *batch,
+				struct recovery_item *const *items, uint32_t nr)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	uint64_t indexes[RECOVERY_SWAPIN_EXTENTS];
+
+	for (uint32_t i = 0; i < nr; i++)
+		indexes[i] = items[i]->team.index;
+	mm->willneed(mm->context, batch->window, indexes, nr);
 }
 
 /* Where pages went that were on swap before and are not now. */
@@ -86,6 +113,48 @@ static void recovery_swapin_one(struct recovery_batch *batch,
 	team_advance(&item->team, recovery_swapin_event(item, ret));
 }
 
+/* Takes items that are at the step, from *next on: as many as fit, or one. */
+static uint32_t recovery_swapin_take(struct recovery_batch *batch,
+				     uint32_t *next,
+				     struct recovery_item **items,
+				     uint32_t *fit)
+{
+	struct recovery_item *item;
+	uint32_t nr = 0;
+
+	for (; *next < batch->nr; (*next)++) {
+		item = &batch->items[*next];
+		if (item->team.step != TEAM_SWAPIN ||
+		    !recovery_item_check(batch, item))
+			continue;
+		if (nr == 0)
+			*fit = recovery_swapin_fit(batch, item);
+		else if (nr >= *fit)
+			break;
+		items[nr++] = item;
+	}
+	return nr;
+}
+
+static void recovery_swapin_round(struct recovery_batch *batch)
+{
+	struct recovery_item *items[RECOVERY_SWAPIN_EXTENTS];
+	uint32_t nr, fit = 0, next = 0;
+
+	while ((nr = recovery_swapin_take(batch, &next, items, &fit)) > 0) {
+		if (fit == 0) {
+			items[0]->error = -EBUSY;
+			team_advance(&items[0]->team, TEAM_BUSY);
+			continue;
+		}
+		recovery_swapin_ask(batch, items, nr);
+		for (uint32_t i = 0; i < nr; i++) {
+			if (recovery_item_check(batch, items[i]))
+				recovery_swapin_one(batch, items[i]);
+		}
+	}
+}
+
 static void recovery_swapin_run(struct recovery_batch *batch)
 {
 	struct recovery_item *item;
@@ -97,13 +166,7 @@ static void recovery_swapin_run(struct recovery_batch *batch)
 				       item->team.now.swapped);
 	}
 	do {
-		recovery_swapin_ask(batch);
-		for (item = batch->items; item < batch->items + batch->nr;
-		     item++) {
-			if (item->team.step == TEAM_SWAPIN &&
-			    recovery_item_check(batch, item))
-				recovery_swapin_one(batch, item);
-		}
+		recovery_swapin_round(batch);
 	} while (recovery_batch_again(batch, TEAM_SWAPIN));
 }
 

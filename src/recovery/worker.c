@@ -49,10 +49,17 @@ static void recovery_worker_batch(struct recovery *recovery,
 {
 	pthread_mutex_lock(&recovery->lock);
 	batch->nr = recovery_queue_take_locked(recovery, batch->items);
+	if (!batch->nr) {
+		pthread_mutex_unlock(&recovery->lock);
+		return;
+	}
+	recovery->batches++;
 	recovery_worker_spare_locked(recovery);
 	pthread_mutex_unlock(&recovery->lock);
-	if (batch->nr)
-		recovery_batch_run(batch);
+	recovery_batch_run(batch);
+	pthread_mutex_lock(&recovery->lock);
+	recovery->batches--;
+	pthread_mutex_unlock(&recovery->lock);
 }
 
 /* Takes the oldest request that waits to be prepared, if there is one. */

@@ -141,6 +141,7 @@ static int fake_populate(void *context, struct mm_window *window,
 		return fake_leave(fake, ret);
 	if (index >= fake->nr)
 		return fake_leave(fake, -EFAULT);
+	fake->room -= extent->swapped * UINT64_C(4096);
 	extent->resident += extent->swapped;
 	extent->swapped = 0;
 	return fake_leave(fake, 0);
@@ -199,6 +200,18 @@ static bool fake_denied(void *context)
 	struct fake_mm *fake = context;
 
 	return fake->denied;
+}
+
+static uint64_t fake_room(void *context, const struct mm_mapper *mapper)
+{
+	struct fake_mm *fake = context;
+	uint64_t room;
+
+	(void) mapper;
+	pthread_mutex_lock(&fake->lock);
+	room = fake->room;
+	pthread_mutex_unlock(&fake->lock);
+	return room;
 }
 
 static int fake_free_bytes(void *context, int fd, uint64_t *bytes)
@@ -303,6 +316,7 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 	pthread_mutex_init(&fake->lock, NULL);
 	fake->nr = nr;
 	fake->free_bytes = UINT64_MAX;
+	fake->room = UINT64_MAX / 2;
 	for (uint32_t i = 0; i < nr; i++)
 		fake->extents[i].pages = HUGETMPFS_EXTENT_PAGES;
 	for (uint32_t i = 0; i < nr; i++)
@@ -320,6 +334,7 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 		.collapse = fake_collapse,
 		.busy = fake_busy,
 		.denied = fake_denied,
+		.room = fake_room,
 		.free_bytes = fake_free_bytes,
 		.mappers_find = fake_mappers_find,
 		.mappers_free = fake_mappers_free,

@@ -70,6 +70,7 @@ struct fake_mm {
 	unsigned nr_script;
 	unsigned absent; /* 1 << MM_* */
 	uint64_t free_bytes;
+	uint64_t room; /* less by what is brought in */
 	bool denied; /* constant while the engine runs */
 	unsigned called[FAKE_NR_OPS];
 	unsigned windows;	/* open ones */

@@ -395,6 +395,31 @@ static void test_swapin(void **state)
 	engine_stop(&engine);
 }
 
+/* No more comes in than there is room for. */
+static void test_room(void **state)
+{
+	(void) state;
+	for (int i = 0; i < 8; i++)
+		fake_mm_set(&engine.fake, i, 0, PAGES, false);
+	engine.fake.room = 5 * HUGETMPFS_EXTENT_BYTES;
+	engine_start(&engine, 1);
+	engine_recover(&engine, &caller, 0, 8, 0);
+	for (int i = 0; i < 8; i++) {
+		if (i < 4)
+			expect_huge(i, HUGETMPFS_PASS_SWAPIN |
+					       HUGETMPFS_PASS_COLLAPSE);
+		else
+			expect(i, HUGETMPFS_SWAPPED,
+			       HUGETMPFS_REASON_OVER_LIMIT, 0, EBUSY);
+	}
+	assert_int_equal(engine_count(&engine, swap_read), 4 * PAGES);
+	engine.fake.room = 100 * HUGETMPFS_EXTENT_BYTES;
+	engine_recover(&engine, &caller, 0, 8, 0);
+	for (int i = 4; i < 8; i++)
+		expect_huge(i, HUGETMPFS_PASS_SWAPIN | HUGETMPFS_PASS_COLLAPSE);
+	engine_stop(&engine);
+}
+
 /* What was gained by an attempt that failed is remembered. */
 static void test_resume(void **state)
 {
@@ -525,6 +550,7 @@ int main(void)
 		unit(test_tries),
 		unit(test_busy_then_done),
 		unit(test_swapin),
+		unit(test_room),
 		unit(test_resume),
 		unit(test_off),
 		unit(test_unsupported),
