@@ -12,6 +12,7 @@
 SCRATCH_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SCRATCH=
 SCRATCH_WATCHDOG=
+SCRATCH_CGROUP=
 # shellcheck source=tests/cleanup.sh
 . "$SCRATCH_TOP/tests/cleanup.sh"
 # what is executed carries this, so that it can be found
@@ -54,6 +55,7 @@ scratch_tidy()
 
 	cleanup_umount "$SCRATCH" || return 1
 	cleanup_swaps "$SCRATCH"
+	cleanup_cgroups "$SCRATCH"
 	left=$(cleanup_wait "$SCRATCH")
 	[ -n "$left" ] || return 0
 	printf '%s: left behind:\n%s\n' "$SCRATCH_SAY" "$left" >&2
@@ -112,6 +114,52 @@ scratch_programs() # [BUILD]
 		HUGETMPFSCTL=$(command -v hugetmpfsctl) ||
 		scratch_unable "hugetmpfs is neither built nor installed:" \
 			"run contrib/setup"
+}
+
+# A memory cgroup, version 1 or 2, for scratch_in_cgroup. Where none can be
+# made, that does without.
+scratch_cgroup()
+{
+	local root=/sys/fs/cgroup
+
+	if [ -d $root/memory ]; then
+		root=$root/memory
+	else
+		echo +memory 2>/dev/null >$root/cgroup.subtree_control || :
+		grep -qsw memory $root/cgroup.subtree_control || return 0
+	fi
+	SCRATCH_CGROUP=$root/${SCRATCH##*/}-cgroup
+	mkdir "$SCRATCH_CGROUP" 2>/dev/null || SCRATCH_CGROUP=
+}
+
+# Runs COMMAND in place of this shell: use in ( ).
+scratch_in_cgroup() # COMMAND ARG...
+{
+	[ -z "$SCRATCH_CGROUP" ] ||
+		echo "$BASHPID" >"$SCRATCH_CGROUP/cgroup.procs"
+	exec "$@"
+}
+
+# Has the kernel take memory from the cgroup.
+scratch_reclaim() # MIB
+{
+	[ -n "$SCRATCH_CGROUP" ] || return 0
+	# the one of version 2 fails when it did not get all
+	if [ -e "$SCRATCH_CGROUP/memory.reclaim" ]; then
+		echo "${1}M" 2>/dev/null >"$SCRATCH_CGROUP/memory.reclaim" || :
+	else
+		echo 0 2>/dev/null >"$SCRATCH_CGROUP/memory.force_empty" || :
+	fi
+}
+
+# MiB of its memory that are on swap as well, as far as that can be told.
+scratch_swapcached_mib()
+{
+	local mib=
+
+	[ -z "$SCRATCH_CGROUP" ] || mib=$(awk '$1 == "swapcached" {
+		print int($2 / 2 ^ 20) }' "$SCRATCH_CGROUP/memory.stat")
+	echo "${mib:-$(scratch_meminfo_mib SwapCached)}"
 }
 
 # MiB of a field of /proc/meminfo, e.g. ShmemHugePages.
