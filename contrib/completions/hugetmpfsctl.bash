@@ -7,7 +7,7 @@ _hugetmpfsctl_mounts()
 {
 	local _ mountpoint rest
 
-	while read -r _ _ _ _ mountpoint rest; do
+	while IFS=' ' read -r _ _ _ _ mountpoint rest; do
 		case $rest in
 		*" - fuse.hugetmpfs "*) printf '%b\n' "$mountpoint" ;;
 		esac
