@@ -211,17 +211,21 @@ static void test_grid_summary(void **state)
 
 static void test_json_extent(void **state)
 {
+	json_t *object = json_extent(&made_up[2]);
 	char *text;
 
 	(void) state;
-	text = json_dumps(json_extent(&made_up[2]), JSON_COMPACT);
+	text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
 	assert_string_equal(
 		text, "{\"index\":2,\"state\":\"partial\",\"huge\":false,"
 		      "\"data_pages\":500,\"hole_pages\":12,"
 		      "\"swapped_pages\":0,\"nid\":0,"
 		      "\"reason\":\"not_asked\"}");
 	free(text);
-	text = json_dumps(json_extent(&made_up[3]), JSON_COMPACT);
+	object = json_extent(&made_up[3]);
+	text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
 	assert_non_null(strstr(text, "\"nid\":null"));
 	free(text);
 }
