@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 /* Turns "\040" into a blank, in place. */
@@ -36,15 +37,38 @@ static int copy_fields(struct mountinfo *out, const struct mountinfo *line)
 {
 	*out = *line;
 	out->mountpoint = strdup(line->mountpoint);
-	out->options = strdup(line->options);
 	out->fstype = strdup(line->fstype);
 	out->source = strdup(line->source);
-	out->super_options = strdup(line->super_options);
-	if (out->mountpoint && out->options && out->fstype && out->source &&
-	    out->super_options)
+	if (out->mountpoint && out->fstype && out->source)
 		return 0;
 	mountinfo_free(out);
 	return -ENOMEM;
+}
+
+/* The flags that a list of options names. */
+static unsigned long flags_of(char *list)
+{
+	static const struct {
+		const char *name;
+		unsigned long flag;
+	} words[] = {
+		{ "dirsync", MS_DIRSYNC },	 { "lazytime", MS_LAZYTIME },
+		{ "noatime", MS_NOATIME },	 { "nodev", MS_NODEV },
+		{ "nodiratime", MS_NODIRATIME }, { "noexec", MS_NOEXEC },
+		{ "nosuid", MS_NOSUID },	 { "nosymfollow", MS_NOSYMFOLLOW },
+		{ "relatime", MS_RELATIME },	 { "ro", MS_RDONLY },
+		{ "sync", MS_SYNCHRONOUS },
+	};
+	unsigned long flags = 0;
+	char *word;
+
+	while ((word = strsep(&list, ","))) {
+		for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+			if (!strcmp(word, words[i].name))
+				flags |= words[i].flag;
+		}
+	}
+	return flags;
 }
 
 /* Fills info with pointers into line. False for a line we do not know. */
@@ -52,7 +76,7 @@ static bool parse_line(char *line, struct mountinfo *info)
 {
 	unsigned major, minor;
 	int length = 0;
-	char *rest;
+	char *rest, *options;
 
 	line[strcspn(line, "\n")] = '\0';
 	if (sscanf(line, "%d %*d %u:%u %*s %n", &info->id, &major, &minor,
@@ -62,7 +86,7 @@ static bool parse_line(char *line, struct mountinfo *info)
 	info->dev = makedev(major, minor);
 	rest = line + length;
 	info->mountpoint = strsep(&rest, " ");
-	info->options = strsep(&rest, " ");
+	options = strsep(&rest, " ");
 	/* optional fields end with a lone dash */
 	do {
 		if (!rest)
@@ -70,9 +94,11 @@ static bool parse_line(char *line, struct mountinfo *info)
 	} while (strcmp(strsep(&rest, " "), "-"));
 	info->fstype = strsep(&rest, " ");
 	info->source = strsep(&rest, " ");
-	info->super_options = rest;
-	if (!info->super_options)
+	if (!rest)
 		return false;
+	info->flags = flags_of(options) | flags_of(rest);
+	if (!(info->flags & (MS_NOATIME | MS_RELATIME)))
+		info->flags |= MS_STRICTATIME; /* which has no word */
 	unescape(info->mountpoint);
 	unescape(info->source);
 	return true;
@@ -119,9 +145,7 @@ int mountinfo_by_id(int id, struct mountinfo *out)
 void mountinfo_free(struct mountinfo *info)
 {
 	free(info->mountpoint);
-	free(info->options);
 	free(info->fstype);
 	free(info->source);
-	free(info->super_options);
 	*info = (struct mountinfo){ 0 };
 }

@@ -11,11 +11,10 @@
 struct mountinfo {
 	int id;			/* of the mount; new at each mount(2) */
 	dev_t dev;		/* as /proc/PID/maps shows it */
+	unsigned long flags;	/* MS_*, of the mount and its file system */
 	char *mountpoint;	/* not escaped */
-	char *options;		/* of the mount: "rw,noatime" */
 	char *fstype;		/* "fuse.hugetmpfs" */
 	char *source;		/* not escaped */
-	char *super_options;	/* of the file system: "rw,user_id=0" */
 };
 
 /*

@@ -21,34 +21,6 @@
 #include "keeper/request.h"
 #include "keeper/runtime.h"
 
-static int flags_of(const char *list, unsigned long *flags)
-{
-	struct options options;
-	int ret;
-
-	options_init(&options);
-	options.sloppy = true; /* user_id= and the like */
-	ret = options_parse_list(&options, list);
-	*flags |= options.mount_flags;
-	options_free(&options);
-	return ret;
-}
-
-/* The flags that a mount has now, by the words in mountinfo. */
-static int current_flags(const struct mountinfo *info, unsigned long *flags)
-{
-	int ret;
-
-	*flags = 0;
-	ret = flags_of(info->options, flags);
-	if (!ret)
-		ret = flags_of(info->super_options, flags);
-	/* the one of the three that has no word there */
-	if (!(*flags & (MS_NOATIME | MS_RELATIME)))
-		*flags |= MS_STRICTATIME;
-	return ret;
-}
-
 static unsigned long changed_flags(const struct options *options,
 				   unsigned long flags)
 {
@@ -114,18 +86,14 @@ static int change_flags(const struct mountinfo *info, unsigned long flags)
 
 static int remount(const struct options *options, const struct mountinfo *info)
 {
-	unsigned long old_flags, new_flags;
+	unsigned long new_flags = changed_flags(options, info->flags);
 	char *list = NULL;
 	int ret;
 
-	ret = current_flags(info, &old_flags);
-	if (ret)
-		return ret;
-	new_flags = changed_flags(options, old_flags);
-	ret = daemon_list(options, old_flags, new_flags, &list);
+	ret = daemon_list(options, info->flags, new_flags, &list);
 	if (!ret && !options->fake)
 		ret = change_options(info, list);
-	if (!ret && !options->fake && new_flags != old_flags)
+	if (!ret && !options->fake && new_flags != info->flags)
 		ret = change_flags(info, new_flags);
 	free(list);
 	return ret;

@@ -92,12 +92,14 @@ static int find(const struct fusemount *mount, struct mountinfo *info)
 	return ret;
 }
 
-bool fusemount_is_mounted(const struct fusemount *mount)
+bool fusemount_is_mounted(const struct fusemount *mount, unsigned long *flags)
 {
 	struct mountinfo info;
 
 	if (find(mount, &info))
 		return false;
+	if (flags)
+		*flags = info.flags;
 	mountinfo_free(&info);
 	return true;
 }

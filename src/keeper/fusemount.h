@@ -24,8 +24,11 @@ struct fusemount {
 int fusemount_create(struct fusemount *mount, const char *mountpoint,
 		     const char *source, unsigned long flags);
 
-/* Whether it is still in this mount namespace. */
-bool fusemount_is_mounted(const struct fusemount *mount);
+/*
+ * Whether it is still in this mount namespace. flags (or NULL) gets the flags
+ * it has now, which a remount may have changed.
+ */
+bool fusemount_is_mounted(const struct fusemount *mount, unsigned long *flags);
 
 /*
  * umount2(2) where the mount is now, which a renamed folder may have changed.

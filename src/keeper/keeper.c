@@ -55,6 +55,7 @@ struct keeper {
 	int client_fd;		/* waits for the answer to its attach, or -1 */
 	struct runtime runtime;
 	struct fusemount mount;
+	unsigned long mount_flags; /* MS_*; as they were when a daemon died */
 	struct child daemon;
 	char *daemon_options;	/* as it reported last, NULL: as at first */
 	char *last_error;	/* that a starting daemon reported */
@@ -123,8 +124,7 @@ static int bring_up(struct keeper *keeper)
 	if (ret)
 		return ret;
 	ret = fusemount_create(&keeper->mount, mountpoint_of(keeper),
-			       keeper->config->source,
-			       keeper->config->mount_flags);
+			       keeper->config->source, keeper->mount_flags);
 	if (ret)
 		return ret;
 	ret = runtime_publish(&keeper->runtime, keeper->mount.dev,
@@ -236,6 +236,7 @@ static void log_death(const struct keeper *keeper, int status)
 static void become_dead(struct keeper *keeper)
 {
 	keeper->state = KEEPER_DEAD;
+	fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
 	runtime_publish(&keeper->runtime, keeper->mount.dev,
 			mountpoint_of(keeper), true);
 }
@@ -261,7 +262,7 @@ static void on_daemon_end(struct keeper *keeper)
 	was_starting = keeper->state == KEEPER_STARTING;
 	status = child_reap(&keeper->daemon);
 	unmounted = WIFEXITED(status) && !WEXITSTATUS(status) &&
-		    !fusemount_is_mounted(&keeper->mount);
+		    !fusemount_is_mounted(&keeper->mount, NULL);
 	fusemount_close(&keeper->mount);
 	if (unmounted && keeper->client_fd < 0) {
 		if (was_starting)
@@ -429,6 +430,7 @@ int keeper_run(const struct keeper_config *config)
 {
 	struct keeper keeper = {
 		.config = config,
+		.mount_flags = config->mount_flags,
 		.backing_mount_fd = -1,
 		.root_fd = -1,
 		.table_fd = -1,

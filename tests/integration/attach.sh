@@ -64,11 +64,13 @@ assert_status 2 "$HUGETMPFS" --attach "$MNT"
 assert_match "$OUT" "the daemon of $MNT lives" "a second attach"
 
 echo "options that were changed hold after an attach"
-"$HUGETMPFS" -o remount,size=300M "$MNT"
+"$HUGETMPFS" -o remount,size=300M,nosuid,noatime,ro "$MNT"
 kill_daemon
 "$HUGETMPFS" --attach "$MNT"
 assert_match "$("$HUGETMPFSCTL" status "$MNT" | grep ^options)" size=300M options
 assert_eq "$(stat -f -c '%b*%S' "$MNT")" "$((300 * 256))*4096" "size"
+assert_eq "$(awk -v mnt="$MNT" '$5 == mnt { print $6 }' /proc/self/mountinfo)" \
+	ro,nosuid,noatime "flags"
 
 echo "a dead mount may be unmounted and attached after that"
 kill_daemon

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the keeper is made of: reports of the daemon, escaped text, the answers
+ * it gives on its socket, and mountinfo.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/mountinfo.h"
+#include "keeper/report.h"
+#include "keeper/request.h"
+#include "keeper/runtime.h"
+
+static void expect_report(int fd, int kind, const char *expected)
+{
+	char *text;
+
+	assert_int_equal(report_receive(fd, &text), kind);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void test_report(void **state)
+{
+	char *text, large[20001];
+	int pair[2];
+
+	(void) state;
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(report_receive(pair[0], &text), -EAGAIN);
+	assert_int_equal(report_send(pair[1], REPORT_READY, ""), 0);
+	assert_int_equal(report_send(pair[1], REPORT_OPTIONS, "size=1G"), 0);
+	assert_int_equal(report_send(pair[1], REPORT_ERROR, large), 0);
+	expect_report(pair[0], REPORT_READY, "");
+	expect_report(pair[0], REPORT_OPTIONS, "size=1G");
+	close(pair[1]);
+	/* what was said before the end is still heard */
+	expect_report(pair[0], REPORT_ERROR, large);
+	assert_int_equal(report_receive(pair[0], &text), -EPIPE);
+	close(pair[0]);
+}
+
+static void test_report_to_nobody(void **state)
+{
+	int pair[2];
+
+	(void) state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	close(pair[0]);
+	assert_int_equal(report_send(pair[1], REPORT_READY, ""), -EPIPE);
+	close(pair[1]);
+}
+
+static void test_escape(void **state)
+{
+	char *text = runtime_escape("a\nb\\c d\t");
+
+	(void) state;
+	assert_string_equal(text, "a\\nb\\\\c d\t");
+	free(text);
+}
+
+static void expect_answer(int error, const char *message, const char *expected)
+{
+	char packet[256];
+	ssize_t length;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	request_answer(pair[1], error, message);
+	length = recv(pair[0], packet, sizeof(packet) - 1, 0);
+	assert_true(length > 0);
+	packet[length] = '\0';
+	assert_string_equal(packet, expected);
+	assert_int_equal(recv(pair[0], packet, sizeof(packet), 0), 0);
+	close(pair[0]);
+}
+
+static void test_answer(void **state)
+{
+	(void) state;
+	expect_answer(0, NULL, "ok\nend\n");
+	expect_answer(-ENOTCONN, "it is\ndead", "error 107 it is\\ndead\n");
+	expect_answer(-EIO, NULL, "error 5 \n");
+}
+
+static void test_mountinfo(void **state)
+{
+	struct mountinfo root, same;
+	struct stat st;
+
+	(void) state;
+	assert_int_equal(mountinfo_at("/proc", &root), 0);
+	assert_string_equal(root.mountpoint, "/proc");
+	assert_string_equal(root.fstype, "proc");
+	assert_int_equal(stat("/proc", &st), 0);
+	assert_true(root.dev == st.st_dev);
+	assert_int_equal(mountinfo_by_id(root.id, &same), 0);
+	assert_string_equal(same.mountpoint, root.mountpoint);
+	assert_string_equal(same.source, root.source);
+	assert_int_equal(same.flags, root.flags);
+	mountinfo_free(&same);
+	mountinfo_free(&root);
+	assert_int_equal(mountinfo_at("/proc/", &root), -ENOENT);
+	assert_int_equal(mountinfo_at("/proc/self", &root), -ENOENT);
+	assert_int_equal(mountinfo_by_id(-1, &root), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_to_nobody),
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_mountinfo),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
