@@ -53,7 +53,8 @@ enum hugetmpfs_state {
 	X(UNSUPPORTED, "unsupported", "this kernel cannot collapse pages of a file") \
 	X(DENIED, "denied", "the kernel denied it to this daemon")             \
 	X(FAILED, "failed", "the kernel gave an error that has no name here")  \
-	X(NOT_ASKED, "not_asked", "nobody has asked for it yet")
+	X(NOT_ASKED, "not_asked", "nobody has asked for it yet")                   \
+	X(PREALLOCATED, "preallocated", "fallocate has put pages beyond the end of the file into it")
 
 enum hugetmpfs_reason {
 #define X(constant, name, meaning) HUGETMPFS_REASON_##constant,

@@ -16,6 +16,7 @@ static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
 	struct mm_count counts[MM_LOOK_PART];
 	bool huge[MM_LOOK_PART];
 	uint64_t left;
+	uint16_t all;
 	uint32_t last = nr - 1;
 	int ret;
 
@@ -26,6 +27,7 @@ static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
 	if (ret)
 		return ret;
 	/* fallocate may have put pages above the end of the file */
+	all = counts[last].resident + counts[last].swapped;
 	left = size_pages - (first + last) * HUGETMPFS_EXTENT_PAGES;
 	if (left < HUGETMPFS_EXTENT_PAGES) {
 		ret = mm_count_head(window, first + last, (uint16_t) left,
@@ -40,8 +42,12 @@ static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
 		extents[i].resident = counts[i].resident;
 		extents[i].swapped = counts[i].swapped;
 		extents[i].huge = huge[i];
+		extents[i].above = 0;
 		extents[i].nid = -1;
 	}
+	if (!huge[last] && all > counts[last].resident + counts[last].swapped)
+		extents[last].above =
+			all - counts[last].resident - counts[last].swapped;
 	return mm_find_nodes(window, first, nr, extents);
 }
 

@@ -63,6 +63,7 @@ struct mm_extent {
 	uint16_t pages;	   /* below the end of the file; 512 but for the last */
 	uint16_t resident; /* of those, in memory */
 	uint16_t swapped;  /* of those, on swap; the rest are holes */
+	uint16_t above;	   /* pages above the end, put there by fallocate */
 	int16_t nid;	   /* node of most pages in memory, -1 unknown */
 	bool huge;	   /* it is one 2 MiB page */
 };

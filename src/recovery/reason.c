@@ -62,6 +62,8 @@ enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,
 	case EINVAL:
 		if (mm->denied(mm->context))
 			return HUGETMPFS_REASON_DENIED;
+		if (item->team.now.above)
+			return HUGETMPFS_REASON_PREALLOCATED;
 		if (recovery_is_full(batch, item))
 			return HUGETMPFS_REASON_OVER_LIMIT;
 		if (item->team.now.swapped)

@@ -20,6 +20,7 @@ void recovery_facts(struct team_facts *facts, const struct mm_extent *extent)
 		.pages = extent->pages,
 		.resident = extent->resident,
 		.swapped = extent->swapped,
+		.above = extent->above,
 		.nid = extent->nid,
 		.huge = extent->huge,
 	};

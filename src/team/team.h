@@ -19,6 +19,7 @@ struct team_facts {
 	uint16_t pages;	   /* below the end of the file; 0: it lies beyond */
 	uint16_t resident; /* of those, in memory */
 	uint16_t swapped;  /* of those, on swap */
+	uint16_t above;	   /* pages above the end of the file */
 	int16_t nid;	   /* node of most resident pages, -1 unknown */
 	bool huge;
 	bool by_pte; /* a mapper that could have it by PMD has it by PTEs */

@@ -111,6 +111,7 @@ static int fake_look(void *context, struct mm_window *window, uint64_t first,
 			.pages = from->pages,
 			.resident = from->resident,
 			.swapped = from->swapped,
+			.above = from->above,
 			.huge = from->huge,
 			.nid = from->resident ? 0 : -1,
 		};

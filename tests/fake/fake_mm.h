@@ -34,6 +34,7 @@ struct fake_extent {
 	uint16_t pages;
 	uint16_t resident;
 	uint16_t swapped;
+	uint16_t above;
 	bool huge;
 	bool pinned;
 	unsigned collapsed; /* how often it became huge */

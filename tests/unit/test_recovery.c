@@ -317,6 +317,9 @@ static void test_mount_full(void **state)
 	engine.fake.free_bytes = 12 * 4096;
 	engine_recover(&engine, &caller, 0, 1, 0);
 	expect(0, HUGETMPFS_PARTIAL, HUGETMPFS_REASON_FAILED, 0, EINVAL);
+	engine.fake.extents[0].above = 1;
+	engine_recover(&engine, &caller, 0, 1, 0);
+	expect(0, HUGETMPFS_PARTIAL, HUGETMPFS_REASON_PREALLOCATED, 0, EINVAL);
 	engine_stop(&engine);
 }
 

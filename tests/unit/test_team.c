@@ -18,7 +18,7 @@ static const struct team_policy by_name = {PAGES, true, true};
 static void expect_state(uint16_t pages, uint16_t resident, uint16_t swapped,
 			 bool huge, enum hugetmpfs_state state)
 {
-	struct team_facts facts = {pages, resident, swapped, 0, huge, false};
+	struct team_facts facts = {pages, resident, swapped, 0, 0, huge, false};
 
 	assert_int_equal(team_state(&facts), state);
 }
@@ -41,7 +41,7 @@ static void test_state(void **state)
 
 static void test_show(void **state)
 {
-	struct team_facts facts = {7, 3, 2, 1, false, false};
+	struct team_facts facts = {7, 3, 2, 0, 1, false, false};
 	struct hugetmpfs_extent extent;
 
 	(void) state;
@@ -55,7 +55,7 @@ static void test_show(void **state)
 	assert_int_equal(extent.reserved, 0);
 
 	/* a huge last extent has all its pages */
-	facts = (struct team_facts){7, 7, 0, 0, true, false};
+	facts = (struct team_facts){7, 7, 0, 0, 0, true, false};
 	team_show(9, &facts, &extent);
 	assert_int_equal(extent.data_pages, PAGES);
 	assert_int_equal(extent.hole_pages, 0);
@@ -112,6 +112,7 @@ static void test_judge(void **state)
 		facts.resident = counts[n / nr % nr];
 		facts.swapped = counts[n / nr / nr % nr];
 		policy.max_holes = counts[n / nr / nr / nr];
+		facts.above = 0;
 		facts.nid = -1;
 		facts.huge = i & 1;
 		facts.by_pte = i & 2;
@@ -127,7 +128,7 @@ static void test_judge(void **state)
 
 static void begin(struct team *team, uint16_t swapped, bool by_pte)
 {
-	struct team_facts facts = {PAGES, PAGES - swapped, swapped,
+	struct team_facts facts = {PAGES, PAGES - swapped, swapped, 0,
 				   0,	  false,	   by_pte};
 
 	team_begin(team, 3, &facts, &by_name);
@@ -178,7 +179,7 @@ static void test_remap_fails(void **state)
 
 static void test_busy(void **state)
 {
-	struct team_facts facts = {PAGES, PAGES, 0, 0, false, false};
+	struct team_facts facts = {PAGES, PAGES, 0, 0, 0, false, false};
 	struct team team;
 
 	(void) state;
@@ -212,7 +213,7 @@ static void test_busy(void **state)
 /* A retry finds that the extent became huge meanwhile. */
 static void test_retry_huge(void **state)
 {
-	struct team_facts facts = {PAGES, PAGES, 0, 0, true, false};
+	struct team_facts facts = {PAGES, PAGES, 0, 0, 0, true, false};
 	struct team team;
 
 	(void) state;
@@ -228,7 +229,7 @@ static void test_retry_huge(void **state)
 /* Whatever comes, in whatever order, it ends. */
 static void test_ends(void **state)
 {
-	struct team_facts facts = {PAGES, PAGES - 1, 1, 0, false, true};
+	struct team_facts facts = {PAGES, PAGES - 1, 1, 0, 0, false, true};
 	struct team team;
 	uint32_t seed = 1;
 
