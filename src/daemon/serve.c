@@ -30,6 +30,7 @@
 #include "keeper/report.h"
 #include "mm/charge.h"
 #include "mm/mm.h"
+#include "namespace/inode.h"
 #include "namespace/requests.h"
 #include "namespace/table.h"
 #include "recovery/counters.h"
@@ -53,6 +54,7 @@ struct serve {
 	struct options options;	/* the same, understood */
 	struct live *live;	/* the options that hold now */
 	struct table *table;
+	struct inodes *inodes;
 	struct mm *mm;
 	struct charge *charge;	/* NULL without memory cgroups */
 	struct recovery *recovery;
@@ -240,6 +242,9 @@ static int open_parts(struct serve *serve)
 		ret = opened(table_open(&serve->table, CHILD_TABLE_FD),
 			     "the tables");
 	if (!ret)
+		ret = opened(inodes_open(&serve->inodes, serve->table,
+					 CHILD_ROOT_FD), "the inodes");
+	if (!ret)
 		ret = opened(mm_open(&serve->mm, 0), "the memory interfaces");
 	if (!ret)
 		ret = opened(open_charge(serve), "the memory cgroups");
@@ -259,6 +264,8 @@ static void close_parts(struct serve *serve)
 		charge_close(serve->charge);
 	if (serve->mm)
 		mm_close(serve->mm);
+	if (serve->inodes)
+		inodes_close(serve->inodes);
 	if (serve->table)
 		table_close(serve->table);
 	live_close(serve->live);
@@ -273,6 +280,7 @@ static int serve_until_unmounted(struct serve *serve)
 		.fuse_fd = CHILD_FUSE_FD,
 		.root_fd = CHILD_ROOT_FD,
 		.table = serve->table,
+		.inodes = serve->inodes,
 		.recovery = serve->recovery,
 		.charge = serve->charge,
 		.passthrough = serve->options.passthrough,

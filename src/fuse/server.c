@@ -159,6 +159,7 @@ int server_run(const struct server_config *config)
 {
 	struct server server = {
 		.config = *config,
+		.inodes = config->inodes,
 		.calls_mutex = PTHREAD_MUTEX_INITIALIZER,
 		.calls_fewer = PTHREAD_COND_INITIALIZER,
 		.calls = LIST_HEAD_INITIALIZER(server.calls),
@@ -169,16 +170,11 @@ int server_run(const struct server_config *config)
 	ret = creds_thread_init();
 	if (ret)
 		return ret;
-	ret = inodes_open(&server.inodes, config->table, config->root_fd);
-	if (ret)
-		return ret;
 	ret = session_open(&server);
 	if (ret)
-		goto out_inodes;
+		return ret;
 	ret = loop_run(&server);
 	calls_drain(&server);
 	fuse_session_destroy(server.session);
-out_inodes:
-	inodes_close(server.inodes);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct charge;
+struct inodes;
 struct recovery;
 struct table;
 
@@ -16,6 +17,7 @@ struct server_config {
 	int fuse_fd;		 /* /dev/fuse, mounted by the keeper; borrowed */
 	int root_fd;		 /* root of the backing tmpfs; borrowed */
 	struct table *table;	 /* inode table in shared memory */
+	struct inodes *inodes;	 /* the index over it; borrowed */
 	struct recovery *recovery;
 	struct charge *charge;	 /* memory cgroups, NULL where there are none */
 	bool passthrough;	 /* off: file I/O goes through this process */
