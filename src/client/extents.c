@@ -25,11 +25,8 @@ static int extents_ioctl(int fd, unsigned long request,
 {
 	uint32_t asked = slice->nr;
 
-	if (ioctl(fd, request, slice)) {
-		/* what other file systems' ways of saying ENOTTY are */
-		return errno == ENOSYS || errno == EOPNOTSUPP ? -ENOTTY :
-								-errno;
-	}
+	if (ioctl(fd, request, slice))
+		return -errno;
 	/* never believe a length that came from elsewhere */
 	return slice->nr <= asked ? (int) slice->nr : -EPROTO;
 }

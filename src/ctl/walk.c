@@ -145,28 +145,33 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int walk_path(struct walk *walk, const char *path)
+/* Whether a path of the command line may be walked: 0 or a negative errno. */
+static int check_named(int path_fd)
 {
 	struct hugetmpfs_mount mount;
-	int fd = open(path, O_PATH | O_CLOEXEC), ret;
 	struct stat st;
+	int ret = hugetmpfs_mount_of_fd(path_fd, &mount);
 
-	raise_limit();
-	if (fd < 0) {
-		walk->error(walk, path, -errno);
-		return 0;
-	}
-	ret = path_push(walk, 0, path);
-	if (!ret)
-		ret = hugetmpfs_mount_of_fd(fd, &mount);
 	/* what is no directory shows by its ioctl whether it is ours */
-	if (ret == -ENOTTY && !fstat(fd, &st) && !S_ISDIR(st.st_mode))
-		ret = 0;
+	if (ret == -ENOTTY && !fstat(path_fd, &st) && !S_ISDIR(st.st_mode))
+		return 0;
+	return ret;
+}
+
+int walk_path(struct walk *walk, const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : check_named(fd);
+
+	if (!ret)
+		ret = path_push(walk, 0, path);
 	if (ret) {
 		walk->error(walk, path, ret);
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return 0;
 	}
+	raise_limit();
 	ret = visit(walk, fd, true);
 	u64set_clear(&walk->linked);
 	free(walk->path);

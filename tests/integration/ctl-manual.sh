@@ -78,7 +78,9 @@ done
 # ---- the library ----
 
 examples "$man3" >"$HT_DIR/example.c"
-gcc -Wall -Wextra -Werror -o "$HT_DIR/example" "$HT_DIR/example.c" \
+sanitizers=$(sed -n 's/^SANITIZER_CFLAGS = *//p' "$HT_BUILD/Makefile")
+# shellcheck disable=SC2086 # a list of options
+gcc -Wall -Wextra -Werror $sanitizers -o "$HT_DIR/example" "$HT_DIR/example.c" \
 	-I"$HT_SRC/include" -L"$HT_BUILD/.libs" -lhugetmpfs \
 	-Wl,-rpath,"$HT_BUILD/.libs" ||
 	fail "the example does not compile"
