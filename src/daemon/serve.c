@@ -28,7 +28,6 @@
 #include "keeper/child.h"
 #include "keeper/process.h"
 #include "keeper/report.h"
-#include "mm/charge.h"
 #include "mm/mm.h"
 #include "namespace/inode.h"
 #include "namespace/requests.h"
@@ -56,7 +55,6 @@ struct serve {
 	struct table *table;
 	struct inodes *inodes;
 	struct mm *mm;
-	struct charge *charge;	/* NULL without memory cgroups */
 	struct recovery *recovery;
 	struct control *control;
 };
@@ -182,14 +180,6 @@ static int opened(int ret, const char *what)
 	return ret;
 }
 
-/* Without memory cgroups there is nobody to charge. */
-static int open_charge(struct serve *serve)
-{
-	int ret = charge_open(&serve->charge);
-
-	return ret == -ENOENT ? 0 : ret;
-}
-
 static int open_recovery(struct serve *serve)
 {
 	struct recovery_config config = {
@@ -247,8 +237,6 @@ static int open_parts(struct serve *serve)
 	if (!ret)
 		ret = opened(mm_open(&serve->mm, 0), "the memory interfaces");
 	if (!ret)
-		ret = opened(open_charge(serve), "the memory cgroups");
-	if (!ret)
 		ret = opened(open_recovery(serve), "the recovery engine");
 	if (!ret)
 		ret = opened(open_control(serve), "the control socket");
@@ -260,8 +248,6 @@ static void close_parts(struct serve *serve)
 	control_stop(serve->control);
 	if (serve->recovery)
 		recovery_destroy(serve->recovery);
-	if (serve->charge)
-		charge_close(serve->charge);
 	if (serve->mm)
 		mm_close(serve->mm);
 	if (serve->inodes)
@@ -282,7 +268,7 @@ static int serve_until_unmounted(struct serve *serve)
 		.table = serve->table,
 		.inodes = serve->inodes,
 		.recovery = serve->recovery,
-		.charge = serve->charge,
+		.charge = mm_charge(serve->mm),
 		.passthrough = serve->options.passthrough,
 		.ready = on_ready,
 		.ready_arg = serve,

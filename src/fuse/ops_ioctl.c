@@ -21,6 +21,7 @@
 #include <hugetmpfs/ioctl.h>
 
 #include "fuse/ops.h"
+#include "mm/charge.h"
 #include "recovery/recovery.h"
 
 struct recover_call {
@@ -174,6 +175,19 @@ static int check_extents(const struct hugetmpfs_ioc_extents *arg,
 	return 0;
 }
 
+/* The memory cgroup at whose expense a user may have holes filled. */
+static uint64_t payer_of(fuse_req_t req)
+{
+	struct charge *charge = server_of(req)->config.charge;
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	uint64_t ino = 0;
+
+	if (ctx->uid == 0 || !charge)
+		return 0;
+	/* somebody unknown has nobody to pay */
+	return charge_ino_of(charge, ctx->pid, &ino) ? UINT64_MAX : ino;
+}
+
 /* MAP and RECOVER: in is a whole struct, the kernel has seen to that. */
 static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 			  const struct fuse_file_info *fi, const void *in)
@@ -200,6 +214,7 @@ static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 		return;
 	}
 	file.ino = record->ino;
+	file.payer = payer_of(req);
 	if (recovers)
 		recover(req, &file, &arg);
 	else

@@ -34,13 +34,15 @@ struct charge {
 
 /* What differs between the versions. */
 static const struct charge_files {
-	const char *limit;
+	const char *limits[2];
 	const char *usage;
-	const char *idle; /* line of memory.stat */
+	const char *cache[2]; /* lines of memory.stat */
 } charge_files[] = {
-	[1] = { "memory.limit_in_bytes", "memory.usage_in_bytes",
-		"total_inactive_file %" SCNu64 },
-	[2] = { "memory.max", "memory.current", "inactive_file %" SCNu64 },
+	[1] = { { "memory.limit_in_bytes" }, "memory.usage_in_bytes",
+		{ "total_active_file %" SCNu64,
+		  "total_inactive_file %" SCNu64 } },
+	[2] = { { "memory.max", "memory.high" }, "memory.current",
+		{ "active_file %" SCNu64, "inactive_file %" SCNu64 } },
 };
 
 /* Version 1 counts in pages; its "no limit" is the largest number of them. */
@@ -206,6 +208,22 @@ int charge_group_by_ino(struct charge *charge, uint64_t ino)
 	return fd < 0 ? -errno : fd;
 }
 
+int charge_ino_of(struct charge *charge, pid_t pid, uint64_t *ino)
+{
+	int group = charge_group_of(charge, pid);
+	struct stat st;
+	int ret = 0;
+
+	if (group < 0)
+		return group;
+	if (fstat(group, &st))
+		ret = -errno;
+	else
+		*ino = st.st_ino;
+	close(group);
+	return ret;
+}
+
 bool charge_group_is_own(struct charge *charge, int group)
 {
 	int own = open_group(charge, "/proc/self/cgroup");
@@ -247,23 +265,25 @@ static int read_number(int group, const char *name, const char *format,
 	return ret;
 }
 
-/* Room below the limit of one group alone. */
+/* Room below the limits of one group alone. */
 static int room_of(struct charge *charge, int group, uint64_t *bytes)
 {
 	const struct charge_files *files = &charge_files[charge->version];
-	uint64_t limit, usage, idle = 0;
+	uint64_t limit = UINT64_MAX, other, usage, cache;
 	int ret;
 
 	*bytes = UINT64_MAX;
-	ret = read_number(group, files->limit, "%" SCNu64, &limit);
-	if (ret == -ENOENT || (!ret && limit >= CHARGE_NO_LIMIT))
+	for (int i = 0; i < 2 && files->limits[i]; i++)
+		if (!read_number(group, files->limits[i], "%" SCNu64, &other))
+			limit = other < limit ? other : limit;
+	if (limit >= CHARGE_NO_LIMIT)
 		return 0;
-	if (!ret)
-		ret = read_number(group, files->usage, "%" SCNu64, &usage);
+	ret = read_number(group, files->usage, "%" SCNu64, &usage);
 	if (ret)
 		return ret;
-	if (!read_number(group, "memory.stat", files->idle, &idle))
-		usage -= idle < usage ? idle : usage;
+	for (int i = 0; i < 2; i++)
+		if (!read_number(group, "memory.stat", files->cache[i], &cache))
+			usage -= cache < usage ? cache : usage;
 	*bytes = limit > usage ? limit - usage : 0;
 	return 0;
 }

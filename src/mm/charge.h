@@ -35,12 +35,15 @@ int charge_group_of(struct charge *charge, pid_t pid);
  */
 int charge_group_by_ino(struct charge *charge, uint64_t ino);
 
+/* The inode number of a process's group. Returns 0 or a negative errno. */
+int charge_ino_of(struct charge *charge, pid_t pid, uint64_t *ino);
+
 /* Whether it is the group that this process is in. */
 bool charge_group_is_own(struct charge *charge, int group);
 
 /*
  * Bytes that may be charged to the group before it or a group above it reaches
- * its limit, counting file pages that are not in use as free; UINT64_MAX
+ * its limit, counting pages of ordinary files as free; UINT64_MAX
  * without a limit. Returns 0 or a negative errno.
  */
 int charge_room(struct charge *charge, int group, uint64_t *bytes);

@@ -6,6 +6,9 @@
 #ifndef MM_INTERNAL_H
 #define MM_INTERNAL_H
 
+#include <inttypes.h>
+
+#include "mm/charge.h"
 #include "mm/mm.h"
 #include "mm/sys.h"
 
@@ -21,8 +24,8 @@ struct mm {
 	int kpageflags_fd; /* -1 without */
 	bool one_node;	   /* no need to ask where a page is */
 	int16_t node;	   /* the one, when there is one */
-	char *cgroup_root; /* where memory cgroups are mounted, or NULL */
-	bool cgroup_v1;
+	int kpagecgroup_fd; /* -1 without */
+	struct charge *charge; /* memory cgroups, NULL without */
 };
 
 struct mm_window {
@@ -37,6 +40,7 @@ struct mm_window {
 	int fd;
 	uint64_t first;
 	uint32_t nr;
+	uint64_t own_group; /* this process's memory cgroup, 0: not asked */
 	bool mapped;
 };
 
@@ -100,9 +104,13 @@ int mm_ring_madvise(struct mm_ring *ring, char *const *addrs, uint32_t nr,
 /* busy.c */
 enum mm_busy mm_busy(void *context, struct mm_window *window, uint64_t index);
 
-/* room.c */
-void mm_room_probe(struct mm *mm);
-uint64_t mm_room(void *context, const struct mm_mapper *mapper);
+/* payer.c */
+uint64_t mm_owner(void *context, struct mm_window *window, uint64_t index,
+		  bool whole);
+uint64_t mm_mapper_group(void *context, const struct mm_mapper *mapper);
+uint64_t mm_room(void *context, uint64_t group);
+int mm_collapse(void *context, struct mm_window *window, uint64_t index,
+		uint64_t group);
 
 /* mappers.c, view.c */
 int mm_mappers_find(void *context, dev_t dev, uint64_t ino,

@@ -43,7 +43,9 @@
 	  "swapped extents are read one after the other")                      \
 	X(POPULATE_READ, "MADV_POPULATE_READ",                                 \
 	  "pages are brought in by reading one byte of each, which is slower") \
-	X(PAGE_NODES, "move_pages", "NUMA nodes are not known")
+	X(PAGE_NODES, "move_pages", "NUMA nodes are not known")                \
+	X(MEMORY_CGROUPS, "memory cgroups",                                    \
+	  "there are no limits to keep and nobody in particular pays")
 
 enum mm_interface_id {
 #define X(constant, name, absence) MM_##constant,
@@ -138,9 +140,23 @@ struct mm_ops {
 	int (*populate)(void *context, struct mm_window *window,
 			uint64_t index);
 
-	/* Makes an extent huge, at the daemon's expense. */
-	int (*collapse)(void *context, struct mm_window *window,
-			uint64_t index);
+	/*
+	 * Makes an extent huge through this process, at the expense of a
+	 * memory cgroup (by inode number), or of this process's own with 0.
+	 */
+	int (*collapse)(void *context, struct mm_window *window, uint64_t index,
+			uint64_t group);
+
+	/*
+	 * The memory cgroup that pays for most of an extent, by inode number,
+	 * 0 when that is not known. Brings data in; with whole, where the
+	 * caller knows that there are no holes, only some pages of it.
+	 */
+	uint64_t (*owner)(void *context, struct mm_window *window,
+			  uint64_t index, bool whole);
+
+	/* The memory cgroup of a mapper, 0 when that is not known. */
+	uint64_t (*mapper_group)(void *context, const struct mm_mapper *mapper);
 
 	/* Tells why it was busy. Brings the data of the extent in. */
 	enum mm_busy (*busy)(void *context, struct mm_window *window,
@@ -153,10 +169,10 @@ struct mm_ops {
 	int (*free_bytes)(void *context, int fd, uint64_t *bytes);
 
 	/*
-	 * Bytes that can be brought into memory at the expense of a mapper (or
-	 * of nobody known, NULL) before other pages have to be swapped out.
+	 * Bytes that can be brought into memory at the expense of a memory
+	 * cgroup (0: not known) before other pages have to be swapped out.
 	 */
-	uint64_t (*room)(void *context, const struct mm_mapper *mapper);
+	uint64_t (*room)(void *context, uint64_t group);
 
 	/*
 	 * Finds the processes, but for this one, that have a file mapped
@@ -198,5 +214,8 @@ void mm_close(struct mm *mm);
 /* Both are valid until mm_close(). The array has MM_NR_INTERFACES entries. */
 const struct mm_ops *mm_real_ops(const struct mm *mm);
 const struct mm_interface *mm_interfaces(const struct mm *mm);
+
+/* Memory cgroups, NULL where there are none; valid until mm_close(). */
+struct charge *mm_charge(const struct mm *mm);
 
 #endif

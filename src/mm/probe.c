@@ -163,13 +163,20 @@ static bool mm_probe_kpageflags(struct mm_probe *probe)
 static bool mm_probe_kpagecgroup(struct mm_probe *probe)
 {
 	int fd = mm_sys_open("/proc/kpagecgroup", O_RDONLY);
-	bool works;
 
 	if (fd < 0)
 		return false;
-	works = mm_probe_by_pfn(probe, fd);
-	close(fd);
-	return works;
+	if (!mm_probe_by_pfn(probe, fd)) {
+		close(fd);
+		return false;
+	}
+	probe->mm->kpagecgroup_fd = fd;
+	return true;
+}
+
+static bool mm_probe_memory_cgroups(struct mm_probe *probe)
+{
+	return !charge_open(&probe->mm->charge);
 }
 
 static bool mm_probe_io_uring(struct mm_probe *probe)
@@ -210,6 +217,7 @@ static const struct {
 	{MM_KPAGECGROUP, mm_probe_kpagecgroup},
 	{MM_IO_URING, mm_probe_io_uring},
 	{MM_PAGE_NODES, mm_probe_page_nodes},
+	{MM_MEMORY_CGROUPS, mm_probe_memory_cgroups},
 };
 
 static int mm_probe_file(struct mm_probe *probe)

@@ -12,19 +12,6 @@ static bool mm_op_has(void *context, enum mm_interface_id interface)
 	return mm_has(context, interface);
 }
 
-static int mm_op_collapse(void *context, struct mm_window *window,
-			  uint64_t index)
-{
-	char *addr;
-	int ret;
-
-	(void) context;
-	ret = mm_window_address(window, index, &addr);
-	if (ret)
-		return ret;
-	return mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
-}
-
 static int mm_op_mapper_collapse(void *context, const struct mm_mapper *mapper,
 				 uint64_t addr)
 {
@@ -63,7 +50,9 @@ int mm_open(struct mm **out, unsigned without)
 		.look = mm_look,
 		.willneed = mm_willneed,
 		.populate = mm_populate,
-		.collapse = mm_op_collapse,
+		.collapse = mm_collapse,
+		.owner = mm_owner,
+		.mapper_group = mm_mapper_group,
 		.busy = mm_busy,
 		.denied = mm_denied,
 		.room = mm_room,
@@ -74,26 +63,21 @@ int mm_open(struct mm **out, unsigned without)
 		.mapper_collapse = mm_op_mapper_collapse,
 	};
 	mm->kpageflags_fd = -1;
+	mm->kpagecgroup_fd = -1;
 	mm->pagemap_fd = mm_sys_open("/proc/self/pagemap", O_RDONLY);
 	if (mm->pagemap_fd < 0) {
 		ret = mm->pagemap_fd;
-		goto err_mm_free;
+		goto err_close;
 	}
 	mm_nodes_probe(mm);
-	mm_room_probe(mm);
 	ret = mm_probe(mm, without);
 	if (ret)
-		goto err_fds_close;
+		goto err_close;
 	*out = mm;
 	return 0;
 
-err_fds_close:
-	if (mm->kpageflags_fd >= 0)
-		close(mm->kpageflags_fd);
-	close(mm->pagemap_fd);
-	free(mm->cgroup_root);
-err_mm_free:
-	free(mm);
+err_close:
+	mm_close(mm);
 	return ret;
 }
 
@@ -101,11 +85,20 @@ void mm_close(struct mm *mm)
 {
 	if (!mm)
 		return;
+	if (mm->charge)
+		charge_close(mm->charge);
+	if (mm->kpagecgroup_fd >= 0)
+		close(mm->kpagecgroup_fd);
 	if (mm->kpageflags_fd >= 0)
 		close(mm->kpageflags_fd);
-	close(mm->pagemap_fd);
-	free(mm->cgroup_root);
+	if (mm->pagemap_fd >= 0)
+		close(mm->pagemap_fd);
 	free(mm);
+}
+
+struct charge *mm_charge(const struct mm *mm)
+{
+	return mm->charge;
 }
 
 const struct mm_ops *mm_real_ops(const struct mm *mm)

@@ -68,6 +68,7 @@ void mm_window_attach(void *context, struct mm_window *window, int fd,
 	window->fd = fd;
 	window->first = first;
 	window->nr = nr < window->capacity ? nr : window->capacity;
+	window->own_group = 0;
 }
 
 void mm_window_detach(void *context, struct mm_window *window)

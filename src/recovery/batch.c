@@ -256,6 +256,7 @@ void recovery_batch_run(struct recovery_batch *batch)
 	int ret;
 
 	batch->target = target;
+	batch->room_extents = 0;
 	ret = recovery_batch_open(batch);
 	if (ret) {
 		recovery_batch_fail(batch, ret);

@@ -56,6 +56,7 @@ struct recovery_request {
 	uint64_t first;
 	uint32_t nr;
 	uint32_t flags;
+	uint64_t payer;
 	recovery_done_fn *done;
 	void *arg;
 	bool preparing;	  /* lock; not yet prepared */
@@ -76,6 +77,7 @@ struct recovery_work {
 	struct recovery_target *target;
 	uint64_t index;
 	struct recovery_wait *waits; /* lock */
+	uint64_t payer;		     /* lock; of recovery_file, 0 if one is 0 */
 	bool hashed;		     /* lock; new requests can join it */
 	atomic_bool released;	     /* its pages are about to be taken */
 	atomic_bool unwanted;	     /* no request waits for it any more */
@@ -85,6 +87,7 @@ struct recovery_work {
 struct recovery_mm {
 	const struct mm_mapper *mapper;
 	uint64_t addr;
+	uint64_t group; /* memory cgroup, 0: not known */
 	bool by_pte;
 };
 
@@ -112,6 +115,7 @@ struct recovery_item {
 	struct recovery_work *work;
 	struct team team;
 	struct recovery_mm mm;
+	uint64_t payer; /* memory cgroup to charge, 0: the daemon's */
 	uint16_t misaligned;
 	int error; /* of the last try */
 };
@@ -121,6 +125,8 @@ struct recovery_batch {
 	struct recovery_target *target;
 	struct mm_window *window;
 	struct recovery_survey survey;
+	uint64_t room_group;   /* the last that was asked for room ... */
+	uint32_t room_extents; /* ... and for how many more that does */
 	uint32_t nr;
 	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
 };
@@ -247,6 +253,9 @@ int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
 int recovery_survey_mappers(struct recovery *recovery,
 			    const struct recovery_target *target,
 			    struct recovery_survey *survey);
+/* One more mapper that uses an extent of the survey by small entries. */
+int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
+			      const struct recovery_mm *mm);
 void recovery_facts(struct team_facts *facts, const struct mm_extent *extent);
 
 /* batch.c */

@@ -8,6 +8,11 @@
  * extent is tried, and in the end the daemon's own mapping. But a mapper whose
  * cgroup is at its limit, or for which no huge page is free, is the answer: to
  * go around it would let it escape its limit.
+ *
+ * Before that it is asked who pays for most of the extent: that cgroup goes on
+ * to pay. The mapper is one of its processes if there is one; else the work is
+ * done inside it without a mapper. Its limit is looked at first, and holes are
+ * filled at its expense only if it asked itself, or an admin did.
  */
 #include "recovery/internal.h"
 
@@ -51,6 +56,79 @@ static void recovery_collapse_next_mm(struct recovery_batch *batch,
 	}
 }
 
+/* Puts a mapper of the cgroup that pays in the place of another one. */
+static void recovery_collapse_choose_mm(struct recovery_batch *batch,
+					struct recovery_item *item)
+{
+	struct recovery_survey *survey = &batch->survey;
+	struct recovery_mm other = item->mm;
+
+	if (!other.addr || other.group == item->payer)
+		return;
+	item->mm = (struct recovery_mm){0};
+	for (size_t i = 0; i < survey->nr_remaps; i++) {
+		struct recovery_remap *remap = &survey->remaps[i];
+
+		if (remap->index == item->team.index && remap->mm.addr &&
+		    remap->mm.group == item->payer) {
+			item->mm = remap->mm;
+			remap->mm = other;
+			return;
+		}
+	}
+	/* without memory to remember it, it costs that mapper a page fault */
+	if (other.by_pte)
+		recovery_survey_add_remap(survey, item->team.index, &other);
+}
+
+/* Asking is dear: the answer does for some extents of one cgroup. */
+#define RECOVERY_ROOM_EXTENTS 8
+
+static bool recovery_collapse_has_room(struct recovery_batch *batch,
+				       uint64_t group)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	uint64_t extents;
+
+	if (batch->room_extents && batch->room_group == group) {
+		batch->room_extents--;
+		return true;
+	}
+	extents = mm->room(mm->context, group) / HUGETMPFS_EXTENT_BYTES;
+	batch->room_group = group;
+	batch->room_extents = extents > RECOVERY_ROOM_EXTENTS ?
+				      RECOVERY_ROOM_EXTENTS : 0;
+	return extents;
+}
+
+/* Settles who pays for the huge page. False when nobody is to. */
+static bool recovery_collapse_settle(struct recovery_batch *batch,
+				     struct recovery_item *item)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	const struct team_facts *now = &item->team.now;
+	uint64_t owner, asked_by;
+
+	owner = mm->owner(mm->context, batch->window, item->team.index,
+			  now->resident == HUGETMPFS_EXTENT_PAGES);
+	item->payer = owner ? owner : item->mm.group;
+	if (!owner)
+		return true;
+	pthread_mutex_lock(&batch->recovery->lock);
+	asked_by = item->work->payer;
+	pthread_mutex_unlock(&batch->recovery->lock);
+	if (team_holes(now) && asked_by && asked_by != owner) {
+		team_give_up(&item->team, HUGETMPFS_REASON_TOO_MANY_HOLES, 0);
+		return false;
+	}
+	if (!recovery_collapse_has_room(batch, owner)) {
+		team_give_up(&item->team, HUGETMPFS_REASON_OVER_LIMIT, 0);
+		return false;
+	}
+	recovery_collapse_choose_mm(batch, item);
+	return true;
+}
+
 static int recovery_collapse_try(struct recovery_batch *batch,
 				 struct recovery_item *item)
 {
@@ -64,7 +142,8 @@ static int recovery_collapse_try(struct recovery_batch *batch,
 			return ret;
 		recovery_collapse_next_mm(batch, item);
 	}
-	return mm->collapse(mm->context, batch->window, item->team.index);
+	return mm->collapse(mm->context, batch->window, item->team.index,
+			    item->payer);
 }
 
 static void recovery_collapse_count(struct recovery *recovery,
@@ -115,6 +194,8 @@ static void recovery_collapse_one(struct recovery_batch *batch,
 	enum team_event event = TEAM_DID;
 	int ret, looked;
 
+	if (!recovery_collapse_settle(batch, item))
+		return;
 	ret = recovery_collapse_try(batch, item);
 	looked = recovery_item_look(batch, item);
 	if (looked) {

@@ -26,11 +26,10 @@ static uint32_t recovery_swapin_fit(struct recovery_batch *batch,
 {
 	const struct mm_ops *mm = batch->recovery->mm;
 	struct recovery *recovery = batch->recovery;
-	const struct mm_mapper *payer;
 	uint64_t extents;
 
-	payer = item->mm.addr ? item->mm.mapper : NULL;
-	extents = mm->room(mm->context, payer) / HUGETMPFS_EXTENT_BYTES;
+	extents = mm->room(mm->context, item->mm.group) /
+		  HUGETMPFS_EXTENT_BYTES;
 	pthread_mutex_lock(&recovery->lock);
 	extents /= recovery->batches;
 	pthread_mutex_unlock(&recovery->lock);

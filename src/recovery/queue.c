@@ -63,6 +63,7 @@ bool recovery_queue_add_locked(struct recovery *recovery,
 		work->target = target;
 		work->index = index;
 		work->waits = NULL;
+		work->payer = wait->request->payer;
 		work->hashed = true;
 		atomic_init(&work->released, false);
 		atomic_init(&work->unwanted, false);
@@ -80,6 +81,11 @@ bool recovery_queue_add_locked(struct recovery *recovery,
 		recovery->queue_tail = &work->queue_next;
 		recovery->queued++;
 	}
+	/* an admin among those that wait allows it; several users do not */
+	if (!wait->request->payer)
+		work->payer = 0;
+	else if (work->payer && work->payer != wait->request->payer)
+		work->payer = UINT64_MAX;
 	wait->work = work;
 	wait->next = work->waits;
 	work->waits = wait;

@@ -28,6 +28,11 @@ struct recovery_config {
 struct recovery_file {
 	int fd;		 /* backing file, open for reading and writing */
 	uint64_t ino;	 /* st_ino: the same in the backing and on the mount */
+	/*
+	 * Memory cgroup (inode number) that a user asks from: holes are filled
+	 * only at its own expense. 0: an admin asks.
+	 */
+	uint64_t payer;
 };
 
 /*

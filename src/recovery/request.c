@@ -77,6 +77,7 @@ int recovery_request_new(struct recovery *recovery,
 		return -ENOMEM;
 	request->first = first;
 	request->nr = nr;
+	request->payer = file->payer;
 	request->preparing = true;
 	request->extents = calloc(nr, sizeof(*request->extents));
 	request->waits = calloc(nr, sizeof(*request->waits));

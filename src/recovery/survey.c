@@ -48,8 +48,8 @@ void recovery_survey_free(struct recovery_survey *survey)
 	*survey = (struct recovery_survey){0};
 }
 
-static int recovery_survey_add_remap(struct recovery_survey *survey, uint32_t i,
-				     const struct recovery_mm *mm)
+int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
+			      const struct recovery_mm *mm)
 {
 	size_t nr = survey->nr_remaps, capacity;
 	struct recovery_remap *bigger;
@@ -61,7 +61,7 @@ static int recovery_survey_add_remap(struct recovery_survey *survey, uint32_t i,
 			return -ENOMEM;
 		survey->remaps = bigger;
 	}
-	survey->remaps[nr].index = survey->first + i;
+	survey->remaps[nr].index = index;
 	survey->remaps[nr].mm = *mm;
 	survey->nr_remaps++;
 	return 0;
@@ -70,16 +70,15 @@ static int recovery_survey_add_remap(struct recovery_survey *survey, uint32_t i,
 /* Takes in how one mapper has the extents. */
 static int recovery_survey_mapper(struct recovery_survey *survey,
 				  const struct mm_mapper *mapper,
-				  const struct mm_view *views)
+				  uint64_t group, const struct mm_view *views)
 {
-	struct recovery_mm mm;
+	struct recovery_mm mm = {.mapper = mapper, .group = group};
 	int ret = 0;
 
 	for (uint32_t i = 0; i < survey->found && !ret; i++) {
 		survey->misaligned[i] += views[i].misaligned;
 		if (!views[i].addr)
 			continue;
-		mm.mapper = mapper;
 		mm.addr = views[i].addr;
 		mm.by_pte = views[i].by_pte;
 		if (mm.by_pte)
@@ -88,7 +87,8 @@ static int recovery_survey_mapper(struct recovery_survey *survey,
 		    (mm.by_pte && !survey->mms[i].by_pte))
 			survey->mms[i] = mm;
 		else if (mm.by_pte)
-			ret = recovery_survey_add_remap(survey, i, &mm);
+			ret = recovery_survey_add_remap(survey,
+							survey->first + i, &mm);
 	}
 	return ret;
 }
@@ -98,6 +98,7 @@ int recovery_survey_mappers(struct recovery *recovery,
 			    struct recovery_survey *survey)
 {
 	const struct mm_ops *mm = recovery->mm;
+	const struct mm_mapper *mapper = target->mappers.mapper;
 	struct mm_view *views;
 	int ret = 0;
 
@@ -106,14 +107,15 @@ int recovery_survey_mappers(struct recovery *recovery,
 	views = calloc(survey->found, sizeof(*views));
 	if (!views)
 		return -ENOMEM;
-	for (size_t i = 0; i < target->mappers.nr && !ret; i++) {
+	for (size_t i = 0; i < target->mappers.nr && !ret; i++, mapper++) {
 		/* one that is gone or not to be seen is no mapper any more */
-		if (mm->mapper_view(mm->context, &target->mappers.mapper[i],
-				    recovery->config.dev, target->ino,
-				    survey->first, survey->found, views))
+		if (mm->mapper_view(mm->context, mapper, recovery->config.dev,
+				    target->ino, survey->first, survey->found,
+				    views))
 			continue;
-		ret = recovery_survey_mapper(survey, &target->mappers.mapper[i],
-					     views);
+		ret = recovery_survey_mapper(
+			survey, mapper, mm->mapper_group(mm->context, mapper),
+			views);
 	}
 	free(views);
 	return ret;

@@ -149,7 +149,8 @@ static int fake_populate(void *context, struct mm_window *window,
 }
 
 /* The lock is held. Small entries of all mappers go away, as in the kernel. */
-static int fake_collapse_locked(struct fake_mm *fake, uint64_t index)
+static int fake_collapse_locked(struct fake_mm *fake, uint64_t index,
+				uint64_t group)
 {
 	struct fake_extent *extent = &fake->extents[index];
 
@@ -162,6 +163,7 @@ static int fake_collapse_locked(struct fake_mm *fake, uint64_t index)
 	extent->resident = extent->pages;
 	extent->swapped = 0;
 	extent->huge = true;
+	extent->owner = group;
 	extent->collapsed++;
 	for (int i = 0; i < FAKE_MAPPERS; i++)
 		fake->mappers[i].by_pte[index] = false;
@@ -169,15 +171,38 @@ static int fake_collapse_locked(struct fake_mm *fake, uint64_t index)
 }
 
 static int fake_collapse(void *context, struct mm_window *window,
-			 uint64_t index)
+			 uint64_t index, uint64_t group)
 {
 	struct fake_mm *fake = context;
 	int ret = fake_enter(fake, FAKE_COLLAPSE, index);
 
 	fake_window_check(window, index);
 	if (!ret)
-		ret = fake_collapse_locked(fake, index);
+		ret = fake_collapse_locked(fake, index, group);
 	return fake_leave(fake, ret);
+}
+
+static uint64_t fake_owner(void *context, struct mm_window *window,
+			   uint64_t index, bool whole)
+{
+	struct fake_mm *fake = context;
+	uint64_t owner;
+
+	fake_window_check(window, index);
+	fake_enter(fake, FAKE_OWNER, index);
+	/* the engine must not have pages made where there are holes */
+	assert(!whole || fake->extents[index].lost ||
+	       fake->extents[index].resident == HUGETMPFS_EXTENT_PAGES);
+	owner = fake->extents[index].owner;
+	fake_leave(fake, 0);
+	return owner;
+}
+
+static uint64_t fake_mapper_group(void *context, const struct mm_mapper *mapper)
+{
+	struct fake_mm *fake = context;
+
+	return fake->mappers[mapper->pid].group;
 }
 
 static enum mm_busy fake_busy(void *context, struct mm_window *window,
@@ -203,12 +228,12 @@ static bool fake_denied(void *context)
 	return fake->denied;
 }
 
-static uint64_t fake_room(void *context, const struct mm_mapper *mapper)
+static uint64_t fake_room(void *context, uint64_t group)
 {
 	struct fake_mm *fake = context;
 	uint64_t room;
 
-	(void) mapper;
+	(void) group;
 	pthread_mutex_lock(&fake->lock);
 	room = fake->room;
 	pthread_mutex_unlock(&fake->lock);
@@ -302,7 +327,7 @@ static int fake_mapper_collapse(void *context, const struct mm_mapper *mapper,
 	if (from->unmapped)
 		return fake_leave(fake, -ENOMEM);
 	was_huge = fake->extents[index].huge;
-	ret = fake_collapse_locked(fake, index);
+	ret = fake_collapse_locked(fake, index, from->group);
 	if (!ret) {
 		from->by_pmd[index] = true;
 		from->by_pte[index] = false;
@@ -333,6 +358,8 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 		.willneed = fake_willneed,
 		.populate = fake_populate,
 		.collapse = fake_collapse,
+		.owner = fake_owner,
+		.mapper_group = fake_mapper_group,
 		.busy = fake_busy,
 		.denied = fake_denied,
 		.room = fake_room,

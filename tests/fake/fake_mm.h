@@ -20,6 +20,7 @@ enum fake_op {
 	FAKE_WILLNEED,
 	FAKE_POPULATE,
 	FAKE_COLLAPSE,
+	FAKE_OWNER,
 	FAKE_BUSY,
 	FAKE_MAPPERS_FIND,
 	FAKE_MAPPER_VIEW,
@@ -37,6 +38,7 @@ struct fake_extent {
 	uint16_t above;
 	bool huge;
 	bool pinned;
+	uint64_t owner;	    /* memory cgroup that pays for it, 0: not known */
 	unsigned collapsed; /* how often it became huge */
 	unsigned lost;	    /* how often its pages were punched */
 };
@@ -47,6 +49,7 @@ struct fake_mapper {
 	bool dead;
 	bool misaligned;
 	bool unmapped; /* it was there when it was looked at */
+	uint64_t group; /* its memory cgroup */
 	bool by_pte[FAKE_EXTENTS];
 	bool by_pmd[FAKE_EXTENTS];
 	unsigned collapses; /* that it paid for */

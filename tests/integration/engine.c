@@ -212,7 +212,7 @@ void engine_stop(struct engine *engine)
 int engine_map(struct engine *engine, struct file *file, uint64_t first,
 	       uint32_t nr, struct hugetmpfs_extent *extents)
 {
-	struct recovery_file at = {file->fd, file->st.st_ino};
+	struct recovery_file at = {.fd = file->fd, .ino = file->st.st_ino};
 	uint64_t size_bytes;
 
 	return recovery_map(engine->recovery, &at, first, nr, extents,
@@ -243,7 +243,7 @@ static void answer_take(void *arg, const struct recovery_result *result)
 int engine_recover(struct engine *engine, struct file *file, uint64_t first,
 		   uint32_t nr, struct hugetmpfs_extent *extents)
 {
-	struct recovery_file at = {file->fd, file->st.st_ino};
+	struct recovery_file at = {.fd = file->fd, .ino = file->st.st_ino};
 	struct answer answer = {.extents = extents};
 
 	pthread_mutex_init(&answer.lock, NULL);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who pays for an extent, and how much more can be charged to whom.
+ *
+ * A huge page is charged to the memory cgroup in whose name it is made (FACTS
+ * H4), so whoever makes one chooses who pays. The right one is the group that
+ * pays for most of the extent already: /proc/kpagecgroup tells for each page
+ * (S8). A few pages stand for all; when they disagree, more are asked.
+ */
+#include "mm/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MM_OWNER_SAMPLES 16
+#define MM_OWNER_FEW	 3
+
+/* The group of the page that is mapped at addr; 0 when it is not known. */
+static uint64_t mm_page_group(const struct mm *mm, const char *addr)
+{
+	off_t at = (off_t) ((uintptr_t) addr >> MM_PAGE_SHIFT);
+	uint64_t entry, group = 0;
+
+	if (mm_sys_pread(mm->pagemap_fd, &entry, sizeof(entry),
+			 at * (off_t) sizeof(entry)) ||
+	    !(entry & MM_SYS_PAGEMAP_PRESENT))
+		return 0;
+	entry &= MM_SYS_PAGEMAP_PFN;
+	if (!entry || mm_sys_pread(mm->kpagecgroup_fd, &group, sizeof(group),
+				   (off_t) (entry * sizeof(group))))
+		return 0;
+	return group;
+}
+
+/* The value that most of the others are, if there is one. */
+static uint64_t mm_majority(const uint64_t *values, unsigned nr)
+{
+	uint64_t candidate = 0;
+	unsigned lead = 0;
+
+	for (unsigned i = 0; i < nr; i++) {
+		if (!values[i])
+			continue;
+		if (!lead)
+			candidate = values[i];
+		lead = values[i] == candidate ? lead + 1 : lead - 1;
+	}
+	return candidate;
+}
+
+uint64_t mm_owner(void *context, struct mm_window *window, uint64_t index,
+		  bool whole)
+{
+	const uint64_t step = HUGETMPFS_EXTENT_BYTES / MM_OWNER_SAMPLES;
+	uint64_t groups[MM_OWNER_SAMPLES] = { 0 };
+	struct mm *mm = context;
+	unsigned nr = 0;
+	char *addr;
+
+	if (!mm->charge || !mm_has(mm, MM_KPAGECGROUP) ||
+	    mm_window_address(window, index, &addr))
+		return 0;
+	/* where there are holes, only what has data may be touched */
+	if (!whole && mm_populate(context, window, index))
+		return 0;
+	while (nr < MM_OWNER_SAMPLES) {
+		/* first, middle and so on: far apart also when there are few */
+		char *page = addr + (nr * 7 % MM_OWNER_SAMPLES) * step;
+
+		if (whole && mm_window_touch(window, page))
+			return 0;
+		groups[nr++] = mm_page_group(mm, page);
+		if (whole && nr == MM_OWNER_FEW && groups[0] == groups[1] &&
+		    groups[0] == groups[2])
+			break;
+	}
+	return mm_majority(groups, nr);
+}
+
+uint64_t mm_mapper_group(void *context, const struct mm_mapper *mapper)
+{
+	struct mm *mm = context;
+	uint64_t ino = 0;
+
+	if (mm->charge && charge_ino_of(mm->charge, mapper->pid, &ino))
+		return 0;
+	return ino;
+}
+
+static uint64_t mm_room_machine(void)
+{
+	uint64_t kib = UINT64_MAX / 1024;
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib * 1024;
+}
+
+uint64_t mm_room(void *context, uint64_t group)
+{
+	uint64_t machine = mm_room_machine(), room = UINT64_MAX;
+	struct mm *mm = context;
+	int fd;
+
+	if (!mm->charge || !group)
+		return machine;
+	fd = charge_group_by_ino(mm->charge, group);
+	if (fd < 0)
+		return machine;
+	if (charge_room(mm->charge, fd, &room))
+		room = UINT64_MAX;
+	close(fd);
+	return room < machine ? room : machine;
+}
+
+/* This process's own group, asked for once for each use of a window. */
+static uint64_t mm_own_group(struct mm_window *window)
+{
+	if (!window->own_group &&
+	    charge_ino_of(window->mm->charge, getpid(), &window->own_group))
+		window->own_group = UINT64_MAX;
+	return window->own_group;
+}
+
+static int mm_collapse_at(void *addr)
+{
+	return mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+}
+
+/*
+ * In the window, whose mapping a process that is started in the group has as
+ * well, at the same address.
+ */
+int mm_collapse(void *context, struct mm_window *window, uint64_t index,
+		uint64_t group)
+{
+	struct mm *mm = context;
+	char *addr;
+	int fd = -ENOENT, ret;
+
+	ret = mm_window_address(window, index, &addr);
+	if (ret)
+		return ret;
+	if (mm->charge && group && group != mm_own_group(window))
+		fd = charge_group_by_ino(mm->charge, group);
+	/* a group that is gone has left its pages to the one above it */
+	if (fd < 0)
+		return mm_collapse_at(addr);
+	ret = charge_run(mm->charge, fd, -1, mm_collapse_at, addr);
+	close(fd);
+	return ret;
+}
