@@ -230,23 +230,29 @@ static void recovery_batch_fail(struct recovery_batch *batch, int error)
 	}
 }
 
-static int recovery_batch_open(struct recovery_batch *batch)
+void recovery_batch_unmap(struct recovery_batch *batch)
 {
 	const struct mm_ops *mm = batch->recovery->mm;
+
+	mm->window_attach(mm->context, batch->window, batch->target->fd,
+			  batch->survey.first, batch->survey.nr);
+}
+
+static int recovery_batch_open(struct recovery_batch *batch)
+{
 	uint64_t first = batch->items[0].work->index;
 	uint64_t last = batch->items[batch->nr - 1].work->index;
-	uint32_t nr = (uint32_t) (last - first + 1);
 	int ret;
 
 	batch->window = NULL;
-	ret = recovery_survey_new(&batch->survey, first, nr);
+	ret = recovery_survey_new(&batch->survey, first,
+				  (uint32_t) (last - first + 1));
 	if (ret)
 		return ret;
 	ret = recovery_window_get(batch->recovery, &batch->window);
 	if (ret)
 		return ret;
-	mm->window_attach(mm->context, batch->window, batch->target->fd, first,
-			  nr);
+	recovery_batch_unmap(batch); /* nothing is mapped yet */
 	return recovery_batch_survey(batch);
 }
 

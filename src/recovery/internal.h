@@ -267,6 +267,12 @@ bool recovery_item_check(struct recovery_batch *batch,
 int recovery_item_look(struct recovery_batch *batch,
 		       struct recovery_item *item);
 /*
+ * Points the window at the batch's extents, with none of them mapped: entries
+ * of our own would have to be removed one extent at a time by each collapse,
+ * disturbing all CPUs that workers run on.
+ */
+void recovery_batch_unmap(struct recovery_batch *batch);
+/*
  * Before the next round of tries: whether an item is still at the step, and
  * then waits the longer the more often it was tried.
  */

@@ -219,6 +219,7 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 {
 	struct recovery_item *item;
 
+	recovery_batch_unmap(batch);
 	do {
 		for (item = batch->items; item < batch->items + batch->nr;
 		     item++) {
