@@ -107,8 +107,10 @@ uint32_t recovery_queue_take_locked(struct recovery *recovery,
 	uint32_t share = recovery->queued / recovery->config.recoveries;
 	uint32_t most = RECOVERY_BATCH_EXTENTS, nr = 0;
 
+	/* each batch asks all mappers, so very small ones do not pay */
 	if (share < most)
-		most = share ? share : 1;
+		most = share < RECOVERY_BATCH_LEAST ? RECOVERY_BATCH_LEAST
+						    : share;
 	while (work && nr < most && work->target == first->target &&
 	       work->index >= first->index &&
 	       work->index - first->index < RECOVERY_BATCH_EXTENTS) {

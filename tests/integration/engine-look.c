@@ -4,6 +4,7 @@
  * it, and that looking changes nothing.
  */
 #include "engine.h"
+#include "mm/internal.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -314,6 +315,34 @@ static void mappers(void)
 	tmpfs_umount();
 }
 
+/* On a machine with one node, asked as if there were more. */
+static void nodes(void)
+{
+	struct hugetmpfs_extent extents[4];
+	struct engine engine;
+	struct file file;
+	uint64_t kib;
+
+	tmpfs_mount("size=64M,huge=never");
+	file_make(&file, 4 * EXTENT);
+	file_fill(&file, 0, 3 * EXTENT, 1 << 16);
+	file_punch(&file, 2 * EXTENT, 5 * PAGE);
+	collapse(&file, 1);
+	kib = file_kib(&file);
+	engine_start(&engine, &file, 0);
+	if (engine.mm->one_node) {
+		engine.mm->one_node = false;
+		check_equal(engine_map(&engine, &file, 0, 4, extents), 4);
+		for (int i = 0; i < 3; i++)
+			check_equal(extents[i].nid, engine.mm->node);
+		check_equal(extents[3].nid, -1);
+		check_equal(file_kib(&file), kib);
+	}
+	engine_stop(&engine);
+	file_end(&file);
+	tmpfs_umount();
+}
+
 /* One that ends between the search and what is done with it. */
 static void mapper_gone(void)
 {
@@ -377,6 +406,7 @@ const struct topic engine_look_topics[] = {
 	{"appended", appended},
 	{"sparse", sparse},
 	{"mappers", mappers},
+	{"nodes", nodes},
 	{"mapper_gone", mapper_gone},
 	{NULL, NULL},
 };
