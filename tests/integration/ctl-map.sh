@@ -28,7 +28,7 @@ refute grep -q $'\033' <<<"$OUT"
 
 # colors only on a terminal
 script -qec "'$ctl' map '$file'" /dev/null >"$HT_DIR/terminal"
-assert grep -q $'\033\[33ms\033' "$HT_DIR/terminal"
+assert_match "$(cat -v "$HT_DIR/terminal")" '\^\[\[33ms\^\[' "colors"
 
 "$ctl" recover --quiet "$file"
 assert_status 0 "$ctl" map "$file"

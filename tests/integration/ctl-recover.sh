@@ -170,8 +170,8 @@ rm "$MNT/large"
 build "$MNT/large" 400
 script -qec "'$ctl' recover '$MNT/large'" /dev/null >"$HT_DIR/terminal" ||
 	fail "recovery on a terminal: $(<"$HT_DIR/terminal")"
-assert grep -qE '[0-9]+ %  [0-9.]+ [MG]iB  [0-9.]+ GiB/s  [0-9]+:[0-9]+ left' \
-	"$HT_DIR/terminal"
+assert_match "$(cat -v "$HT_DIR/terminal")" \
+	'[0-9]+ %  [0-9.]+ [MG]iB  [0-9.]+ GiB/s  [0-9]+:[0-9]+ left' "progress"
 
 # ---- bad input ----
 

@@ -37,6 +37,7 @@ static struct control *control;
 static struct control_config config;
 static struct sockaddr_un address;
 static socklen_t address_bytes;
+static char root_path[] = "/tmp/hugetmpfs-control.XXXXXX";
 
 /* ---- stand-ins for the recovery engine ---- */
 
@@ -109,9 +110,11 @@ static int setup(void **state)
 	_Atomic uint64_t *words;
 
 	(void) state;
+	strcpy(root_path + sizeof(root_path) - 7, "XXXXXX");
+	assert_non_null(mkdtemp(root_path));
 	config = (struct control_config){
 		.listen_fd = listen_somewhere(),
-		.root_fd = open("/tmp", O_RDONLY | O_DIRECTORY),
+		.root_fd = open(root_path, O_RDONLY | O_DIRECTORY),
 		.mountpoint = "/mnt/new\nline",
 		.version = "9.9",
 		.keeper_pid = 4711,
@@ -141,7 +144,7 @@ static int teardown(void **state)
 	table_close(config.table);
 	close(config.root_fd);
 	close(config.listen_fd);
-	return 0;
+	return rmdir(root_path);
 }
 
 static int raw_connect(void)
@@ -289,6 +292,42 @@ static void test_rubbish(void **state)
 	expect_answer("ping", NULL, "");
 }
 
+/* Words of the protocol and bytes of any kind, thrown together. */
+static void test_random_packets(void **state)
+{
+	static const char *const words[] = { "ping", "status", "no-scan", " ",
+					     "counters", "remount ", "\n",
+					     "size=8G", "\\", "\\n" };
+	int fd = raw_connect();
+	char packet[512], answer[PROTOCOL_ANSWER_BYTES];
+	size_t length;
+
+	(void) state;
+	srandom(1);
+	for (int i = 0; i < 2000; i++) {
+		length = 0;
+		for (long pieces = random() % 6; pieces >= 0; pieces--) {
+			const char *word = words[random() % 10];
+
+			if (random() % 3 == 0)
+				packet[length++] = (char) random();
+			memcpy(packet + length, word, strlen(word));
+			length += strlen(word);
+		}
+		assert_int_equal(send(fd, packet, length, 0), length);
+		do {
+			ssize_t n = recv(fd, answer, sizeof(answer), 0);
+
+			assert_true(n > 3);
+			assert_int_equal(answer[n - 1], '\n');
+			length = (size_t) n;
+		} while (memcmp(answer, "error ", 6) &&
+			 memcmp(answer + length - 4, "end\n", 4));
+	}
+	close(fd);
+	expect_answer("ping", NULL, "");
+}
+
 /* Takes no answer; once nothing more fits, its requests are read no more. */
 static void test_client_that_never_reads(void **state)
 {
@@ -432,6 +471,7 @@ int main(void)
 		TEST(test_many_idle_clients),
 		TEST(test_not_root),
 		TEST(test_ping),
+		TEST(test_random_packets),
 		TEST(test_remount),
 		TEST(test_rubbish),
 		TEST(test_status),
