@@ -64,9 +64,9 @@ int hugetmpfs_recover(int fd, uint64_t first, uint32_t nr, uint32_t flags,
 		      struct hugetmpfs_extent *extents, uint64_t *size_bytes);
 
 /*
- * True when recovery by name is expected to make the extent huge, or it is
- * huge already: it has data, nothing in it is known to be pinned, and policy
- * allows it.
+ * True when recovery is expected to make the extent huge, or it is huge
+ * already: it has data, nothing in it is known to be pinned, it was not found
+ * to have too many holes, and policy allows it.
  */
 bool hugetmpfs_is_eligible(const struct hugetmpfs_extent *extent);
 

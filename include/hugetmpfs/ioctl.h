@@ -19,6 +19,14 @@
 
 /* Flags of RECOVER; unknown ones get EINVAL. */
 #define HUGETMPFS_RECOVER_DRY_RUN (1u << 0) /* look and decide, change nothing */
+/*
+ * Leave an extent alone (too_many_holes) whose huge page would take more than
+ * max_holes pages that have no data, those above the end of the file counted
+ * in. Without it an extent that was asked for costs 2 MiB whatever it holds.
+ */
+#define HUGETMPFS_RECOVER_BOUNDED (1u << 1)
+#define HUGETMPFS_RECOVER_FLAGS \
+	(HUGETMPFS_RECOVER_DRY_RUN | HUGETMPFS_RECOVER_BOUNDED)
 
 /*
  * In: first, nr (1 to HUGETMPFS_IOC_EXTENTS), flags; reserved is 0.

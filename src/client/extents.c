@@ -84,6 +84,7 @@ bool hugetmpfs_is_eligible(const struct hugetmpfs_extent *extent)
 		return true;
 	return extent->data_pages > 0 &&
 	       extent->reason != HUGETMPFS_REASON_PINNED &&
+	       extent->reason != HUGETMPFS_REASON_TOO_MANY_HOLES &&
 	       extent->reason != HUGETMPFS_REASON_POLICY;
 }
 

@@ -163,8 +163,10 @@ static int recover_path(struct walk *walk, const char *path, int path_fd,
 	(void) st;
 	if (interrupted)
 		return -EINTR;
-	recover_file(path_fd, path, run->dry_run ? &plan : NULL, &run->progress,
-		     &interrupted, &result);
+	recover_file(path_fd, path,
+		     walk->named ? 0 : HUGETMPFS_RECOVER_BOUNDED,
+		     run->dry_run ? &plan : NULL, &run->progress, &interrupted,
+		     &result);
 	if (result.error && !result.after.nr_extents &&
 	    result.error != -EINTR) {
 		recover_error(walk, path, result.error);

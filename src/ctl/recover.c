@@ -30,6 +30,7 @@ struct recover_visit {
 	const volatile int *interrupted;
 	const char *path;
 	bool readable;
+	uint32_t flags;			/* HUGETMPFS_RECOVER_BOUNDED or 0 */
 	uint32_t slice;			/* extents to ask for */
 	struct hugetmpfs_extent before[EXTENTS_SLICE];
 };
@@ -57,8 +58,8 @@ static int recover_patiently(struct recover_visit *visit, int fd,
 	for (;;) {
 		if (*visit->interrupted)
 			return -EINTR;
-		ret = hugetmpfs_recover(fd, first, nr, flags, extents,
-					size_bytes);
+		ret = hugetmpfs_recover(fd, first, nr, flags | visit->flags,
+					extents, size_bytes);
 		if (ret != -EAGAIN || clock_now_ns() - start > AGAIN_LAST_NS)
 			return ret;
 		ret = wait_ns(pause);
@@ -164,12 +165,14 @@ static int recover_holes(struct extents_visitor *visitor, uint64_t first,
 	return visit->plan ? plan_add(visit->plan, &hole, nr) : 0;
 }
 
-void recover_file(int path_fd, const char *path, struct plan *plan,
+void recover_file(int path_fd, const char *path, uint32_t flags,
+		  struct plan *plan,
 		  struct progress *progress,
 		  const volatile int *interrupted,
 		  struct recover_result *result)
 {
 	struct recover_visit visit = {
+		.flags = flags,
 		.visitor = { .get = recover_get,
 			     .slice = recover_slice,
 			     .holes = recover_holes },
@@ -229,7 +232,8 @@ uint64_t recover_nr_missed(const struct recover_result *result)
 	const struct hugetmpfs_summary *after = &result->after;
 
 	return after->nr_extents - after->nr_huge -
-	       after->states[HUGETMPFS_HOLE];
+	       after->states[HUGETMPFS_HOLE] -
+	       after->reasons[HUGETMPFS_REASON_TOO_MANY_HOLES];
 }
 
 double recover_bytes_per_second(const struct recover_result *result)

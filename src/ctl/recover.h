@@ -26,9 +26,10 @@ struct recover_result {
 /*
  * Recovers a file by an O_PATH fd on it, or with plan not NULL fills in what
  * would be done. Blocks; ends with -EINTR in result->error once *interrupted is
- * set. path is for the progress only.
+ * set. path is for the progress only; flags are HUGETMPFS_RECOVER_BOUNDED or 0.
  */
-void recover_file(int path_fd, const char *path, struct plan *plan,
+void recover_file(int path_fd, const char *path, uint32_t flags,
+		  struct plan *plan,
 		  struct progress *progress,
 		  const volatile int *interrupted,
 		  struct recover_result *result);
@@ -37,7 +38,7 @@ void recover_file(int path_fd, const char *path, struct plan *plan,
 void recover_result_add(struct recover_result *total,
 			const struct recover_result *result);
 
-/* Extents with data that are not huge after all. */
+/* Extents with data that should be huge and are not after all. */
 uint64_t recover_nr_missed(const struct recover_result *result);
 
 double recover_bytes_per_second(const struct recover_result *result);

@@ -71,6 +71,7 @@ static int visit(struct walk *walk, int path_fd, bool named)
 		return 0;
 	} else if (S_ISREG(st.st_mode)) {
 		/* without memory to remember it, it is taken once more */
+		walk->named = named;
 		if (named || st.st_nlink == 1 ||
 		    u64set_add(&walk->linked, st.st_ino))
 			ret = walk->file(walk, walk->path, path_fd, &st);

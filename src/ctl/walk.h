@@ -7,6 +7,7 @@
 #ifndef CTL_WALK_H
 #define CTL_WALK_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/u64set.h"
@@ -20,6 +21,7 @@ struct walk {
 		    const struct stat *st);
 	/* Something that cannot be looked at; error is a negative errno. */
 	void (*error)(struct walk *walk, const char *path, int error);
+	bool named; /* for file(): it was named, not found below a directory */
 	/* the rest is the walk's own and begins as zero */
 	struct u64set linked; /* inodes with several links that were seen */
 	char *path;

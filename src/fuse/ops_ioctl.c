@@ -201,7 +201,7 @@ static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 	int ret;
 
 	memcpy(&arg, in, sizeof(arg));
-	ret = check_extents(&arg, recovers ? HUGETMPFS_RECOVER_DRY_RUN : 0);
+	ret = check_extents(&arg, recovers ? HUGETMPFS_RECOVER_FLAGS : 0);
 	if (!ret && !record)
 		ret = -ESTALE;
 	if (!ret && file_accmode(fi) == forbidden)

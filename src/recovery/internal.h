@@ -33,6 +33,7 @@
 #define RECOVERY_HASH_BUCKETS	4096
 #define RECOVERY_PAST_ENTRIES	4096
 #define RECOVERY_MAX_THREADS	256
+#define RECOVERY_MAX_HOLES	64 /* where nobody named the file */
 
 struct recovery_target {
 	unsigned refs;		      /* lock */

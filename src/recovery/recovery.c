@@ -168,7 +168,7 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 	int ret;
 
 	if (!recovery_range_is_valid(first, nr) ||
-	    flags & ~HUGETMPFS_RECOVER_DRY_RUN)
+	    flags & ~HUGETMPFS_RECOVER_FLAGS)
 		return -EINVAL;
 	ret = recovery_request_new(recovery, file, first, nr, &request);
 	if (ret)

@@ -224,11 +224,18 @@ static uint32_t recovery_request_show(struct recovery *recovery,
 {
 	struct team_policy policy = recovery_policy(recovery);
 	struct hugetmpfs_extent *extent = request->extents;
+	const struct team_verdict too_many_holes = {
+		.reason = HUGETMPFS_REASON_TOO_MANY_HOLES,
+	};
+	bool bounded = request->flags & HUGETMPFS_RECOVER_BOUNDED;
 	struct team_verdict verdict;
 	uint32_t wanted = 0;
 
 	for (uint32_t i = 0; i < survey->found; i++, extent++) {
 		verdict = team_judge(&survey->facts[i], &policy);
+		if (verdict.passes & HUGETMPFS_PASS_COLLAPSE && bounded &&
+		    team_new_pages(&survey->facts[i]) > RECOVERY_MAX_HOLES)
+			verdict = too_many_holes;
 		team_show(request->first + i, &survey->facts[i], extent);
 		extent->reason = (uint8_t) verdict.reason;
 		extent->passes = verdict.passes;

@@ -44,6 +44,13 @@ uint16_t team_holes(const struct team_facts *facts)
 	return facts->pages - data;
 }
 
+uint16_t team_new_pages(const struct team_facts *facts)
+{
+	uint16_t have = facts->resident + facts->swapped + facts->above;
+
+	return facts->huge ? 0 : HUGETMPFS_EXTENT_PAGES - have;
+}
+
 enum hugetmpfs_state team_state(const struct team_facts *facts)
 {
 	if (facts->huge)

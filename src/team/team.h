@@ -77,6 +77,8 @@ struct team {
 };
 
 uint16_t team_holes(const struct team_facts *facts);
+/* Pages that making it huge would add, those above the end of the file too. */
+uint16_t team_new_pages(const struct team_facts *facts);
 enum hugetmpfs_state team_state(const struct team_facts *facts);
 
 /* What an extent needs, or why nothing is to be done for it. */
