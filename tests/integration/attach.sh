@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon is killed: nothing hangs, the files are kept, --attach brings them
 # back whole, and who does not want them can drop them.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # hugetmpfsctl recover: what it says it does and has done, directories, what
 # cannot be recovered, interruption, and bad input.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

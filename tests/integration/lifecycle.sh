@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A mount from its beginning to its end: what is there while it serves, the ways
 # in which it ends, and that nothing is left then.
+# sanitized
 . "${0%/*}/lib.sh"
 
 is_gone() # PID

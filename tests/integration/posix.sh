@@ -3,6 +3,7 @@
 # The behaviour suite, first on a native tmpfs, which is the reference: each
 # check must hold there. Then on hugetmpfs, where the same must hold.
 # timeout: 400
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/posix.inc"
 
