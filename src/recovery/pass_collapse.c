@@ -81,8 +81,11 @@ static void recovery_collapse_choose_mm(struct recovery_batch *batch,
 		recovery_survey_add_remap(survey, item->team.index, &other);
 }
 
-/* Asking is dear: the answer does for some extents of one cgroup. */
-#define RECOVERY_ROOM_EXTENTS 8
+/*
+ * Asking is dear: the answer does for some extents of one cgroup, but for no
+ * more than the other workers leave room for, who go by the same answer.
+ */
+#define RECOVERY_ROOM_SHARE 8
 
 static bool recovery_collapse_has_room(struct recovery_batch *batch,
 				       uint64_t group)
@@ -96,13 +99,14 @@ static bool recovery_collapse_has_room(struct recovery_batch *batch,
 	}
 	extents = mm->room(mm->context, group) / HUGETMPFS_EXTENT_BYTES;
 	batch->room_group = group;
-	batch->room_extents = extents > RECOVERY_ROOM_EXTENTS ?
-				      RECOVERY_ROOM_EXTENTS : 0;
+	batch->room_extents = RECOVERY_BATCH_EXTENTS;
+	if (extents / RECOVERY_ROOM_SHARE < RECOVERY_BATCH_EXTENTS)
+		batch->room_extents = (uint32_t) extents / RECOVERY_ROOM_SHARE;
 	return extents;
 }
 
-/* Settles who pays for the huge page. False when nobody is to. */
-static bool recovery_collapse_settle(struct recovery_batch *batch,
+/* Settles who pays for the huge page, or gives the team up: nobody is to. */
+static void recovery_collapse_settle(struct recovery_batch *batch,
 				     struct recovery_item *item)
 {
 	const struct mm_ops *mm = batch->recovery->mm;
@@ -113,20 +117,19 @@ static bool recovery_collapse_settle(struct recovery_batch *batch,
 			  now->resident == HUGETMPFS_EXTENT_PAGES);
 	item->payer = owner ? owner : item->mm.group;
 	if (!owner)
-		return true;
+		return;
 	pthread_mutex_lock(&batch->recovery->lock);
 	asked_by = item->work->payer;
 	pthread_mutex_unlock(&batch->recovery->lock);
 	if (team_holes(now) && asked_by && asked_by != owner) {
 		team_give_up(&item->team, HUGETMPFS_REASON_TOO_MANY_HOLES, 0);
-		return false;
+		return;
 	}
 	if (!recovery_collapse_has_room(batch, owner)) {
 		team_give_up(&item->team, HUGETMPFS_REASON_OVER_LIMIT, 0);
-		return false;
+		return;
 	}
 	recovery_collapse_choose_mm(batch, item);
-	return true;
 }
 
 static int recovery_collapse_try(struct recovery_batch *batch,
@@ -194,8 +197,6 @@ static void recovery_collapse_one(struct recovery_batch *batch,
 	enum team_event event = TEAM_DID;
 	int ret, looked;
 
-	if (!recovery_collapse_settle(batch, item))
-		return;
 	ret = recovery_collapse_try(batch, item);
 	looked = recovery_item_look(batch, item);
 	if (looked) {
@@ -219,8 +220,15 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 {
 	struct recovery_item *item;
 
-	recovery_batch_unmap(batch);
 	do {
+		/* who pays is seen in pages that are mapped: for all first */
+		for (item = batch->items; item < batch->items + batch->nr;
+		     item++) {
+			if (item->team.step == TEAM_COLLAPSE &&
+			    recovery_item_check(batch, item))
+				recovery_collapse_settle(batch, item);
+		}
+		recovery_batch_unmap(batch);
 		for (item = batch->items; item < batch->items + batch->nr;
 		     item++) {
 			if (item->team.step == TEAM_COLLAPSE &&
