@@ -17,10 +17,6 @@
 #include "base/log.h"
 #include "base/optstr.h"
 
-#define DEFAULT_RECOVERIES 8 /* shmem_huge_recoveries of the kernel series */
-
-#define STRING_OF(word) #word
-#define STRING(word)	STRING_OF(word)
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
 
 static const char debug_names[] = "all"
@@ -167,23 +163,6 @@ static int set_passthrough(struct options *options, const char *value)
 	return 0;
 }
 
-static int set_recoveries(struct options *options, const char *value)
-{
-	unsigned long number;
-	char *end;
-
-	errno = 0;
-	number = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno ||
-	    number > OPTIONS_MAX_RECOVERIES) {
-		log_error("bad value '%s' for option recoveries: it is a "
-			  "number from 0 to %d", value, OPTIONS_MAX_RECOVERIES);
-		return -EINVAL;
-	}
-	options->recoveries = (unsigned) number;
-	return 0;
-}
-
 static char *copy_replacing(const char *text, char from, char to)
 {
 	char *copy = strdup(text);
@@ -214,7 +193,7 @@ out_free_names:
 	return ret;
 }
 
-enum { OWN_DEBUG, OWN_PASSTHROUGH, OWN_RECOVERIES };
+enum { OWN_DEBUG, OWN_PASSTHROUGH };
 
 static const struct own_option {
 	const char *name;
@@ -222,7 +201,6 @@ static const struct own_option {
 } own_options[] = {
 	[OWN_DEBUG] = { "debug", set_debug },
 	[OWN_PASSTHROUGH] = { "passthrough", set_passthrough },
-	[OWN_RECOVERIES] = { "recoveries", set_recoveries },
 };
 
 static int set_own(struct options *options, const struct own_option *option,
@@ -242,6 +220,22 @@ static int set_own(struct options *options, const struct own_option *option,
 	return optstr_set(&options->own, option->name, value);
 }
 
+/* What can be changed later, too. */
+static int set_setting(struct options *options, const char *name,
+		       const char *value)
+{
+	char error[256];
+	int ret;
+
+	ret = recovery_settings_set_one(&options->settings, name, value, error,
+					sizeof(error));
+	if (ret) {
+		log_error("%s", error);
+		return ret;
+	}
+	return optstr_set(&options->own, name, value);
+}
+
 static int set_option(struct options *options, const char *name,
 		      const char *value)
 {
@@ -259,6 +253,8 @@ static int set_option(struct options *options, const char *name,
 		if (!strcmp(name, own_options[i].name))
 			return set_own(options, &own_options[i], value);
 	}
+	if (recovery_settings_has(name))
+		return set_setting(options, name, value);
 	if (!value && !strcmp(name, "remount")) {
 		options->action = OPTIONS_REMOUNT;
 		return 0;
@@ -397,6 +393,7 @@ static int take_words(struct options *options, struct words *words, int argc,
 static int set_defaults(struct options *options)
 {
 	char **tmpfs = &options->tmpfs, **own = &options->own;
+	char recoveries[16];
 	int ret = 0;
 
 	if (options->action != OPTIONS_MOUNT)
@@ -407,8 +404,10 @@ static int set_defaults(struct options *options)
 		ret = optstr_set(tmpfs, "inode64", NULL);
 	if (!ret && !optstr_has(*own, "passthrough"))
 		ret = optstr_set(own, "passthrough", "on");
+	snprintf(recoveries, sizeof(recoveries), "%u",
+		 options->settings.recoveries);
 	if (!ret && !optstr_has(*own, "recoveries"))
-		ret = optstr_set(own, "recoveries", STRING(DEFAULT_RECOVERIES));
+		ret = optstr_set(own, "recoveries", recoveries);
 	return ret;
 }
 
@@ -473,8 +472,8 @@ void options_init(struct options *options)
 	*options = (struct options){
 		.action = OPTIONS_MOUNT,
 		.passthrough = true,
-		.recoveries = DEFAULT_RECOVERIES,
 	};
+	recovery_settings_init(&options->settings);
 }
 
 void options_free(struct options *options)

@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* As many works at once as recoveries= may ask for. */
-#define OPTIONS_MAX_RECOVERIES 256
+#include "recovery/settings.h"
 
 enum options_action {
 	OPTIONS_MOUNT,
@@ -34,7 +33,7 @@ struct options {
 	char *tmpfs;		/* options for the kernel's tmpfs */
 	char *own;		/* ours, as optstr: passthrough=, recoveries= ... */
 	bool passthrough;	/* passthrough=on, the default */
-	unsigned recoveries;	/* recoveries=, concurrent works */
+	struct recovery_settings settings; /* recoveries=, max_holes= ... */
 	char *debug;		/* debug=, names with colons between, or NULL */
 };
 

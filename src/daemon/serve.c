@@ -183,7 +183,7 @@ static int opened(int ret, const char *what)
 static int open_recovery(struct serve *serve)
 {
 	struct recovery_config config = {
-		.recoveries = serve->options.recoveries,
+		.settings = serve->options.settings,
 		.dev = serve->dev,
 	};
 

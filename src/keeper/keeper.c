@@ -216,6 +216,7 @@ static bool take_report(struct keeper *keeper)
 static void log_death(const struct keeper *keeper, int status)
 {
 	const char *path = mountpoint_of(keeper);
+	int pid = (int) getpid();
 
 	if (WIFSIGNALED(status))
 		log_error("the daemon of %s was killed by signal %d (%s)", path,
@@ -225,26 +226,18 @@ static void log_death(const struct keeper *keeper, int status)
 			  WEXITSTATUS(status));
 	else
 		log_error("the connection of %s was aborted", path);
-}
-
-static void log_kept(const struct keeper *keeper)
-{
-	const char *path = mountpoint_of(keeper);
-	int pid = (int) getpid();
-
-	log_error("the files of %s are kept by process %d: "
-		  "hugetmpfs --attach %s mounts them again, "
-		  "kill %d drops them", path, pid, path, pid);
+	if (keeper->has_served)
+		log_error("the files of %s are kept by process %d: "
+			  "hugetmpfs --attach %s mounts them again, "
+			  "kill %d drops them", path, pid, path, pid);
 }
 
 /* Waits for an attach from here on. */
 static void become_dead(struct keeper *keeper)
 {
-	bool is_mounted;
-
 	keeper->state = KEEPER_DEAD;
-	is_mounted = fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
-	runtime_publish(&keeper->runtime, is_mounted ? keeper->mount.dev : 0,
+	fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
+	runtime_publish(&keeper->runtime, keeper->mount.dev,
 			mountpoint_of(keeper), true);
 }
 
@@ -259,54 +252,38 @@ static void fail_attach(struct keeper *keeper, int error)
 	become_dead(keeper);
 }
 
-/*
- * Whether the mount has ended before its daemon did, however that ended. An
- * aborted connection is no end: the mount is there still.
- */
-static bool has_ended(const struct keeper *keeper)
-{
-	return fusemount_is_disconnected(&keeper->mount) &&
-	       !fusemount_is_mounted(&keeper->mount, NULL);
-}
-
-/* The first daemon has ended before it served. */
-static void fail_start(struct keeper *keeper, int status)
-{
-	if (keeper->is_given_up)
-		log_error("mounting %s was given up", mountpoint_of(keeper));
-	else if (WIFSIGNALED(status))
-		log_death(keeper, status);
-	else if (!WEXITSTATUS(status))
-		log_error("%s was unmounted before it served",
-			  mountpoint_of(keeper));
-	/* otherwise it has said itself why */
-	fusemount_umount(&keeper->mount, MNT_DETACH);
-	keeper->state = KEEPER_ENDED;
-	keeper->result = -EIO;
-}
-
 static void on_daemon_end(struct keeper *keeper)
 {
-	bool mount_ended;
+	bool was_starting, unmounted;
 	int status;
 
 	while (take_report(keeper))
 		;
+	was_starting = keeper->state == KEEPER_STARTING;
 	status = child_reap(&keeper->daemon);
-	mount_ended = has_ended(keeper);
+	unmounted = WIFEXITED(status) && !WEXITSTATUS(status) &&
+		    !fusemount_is_mounted(&keeper->mount, NULL);
 	fusemount_close(&keeper->mount);
-	if (!keeper->has_served) {
-		fail_start(keeper, status);
+	if (unmounted && keeper->client_fd < 0) {
+		if (was_starting)
+			log_error("%s was unmounted before it served",
+				  mountpoint_of(keeper));
+		keeper->state = KEEPER_ENDED;
+		keeper->result = was_starting ? -EIO : 0;
 		return;
 	}
-	if (!mount_ended || status)
+	/* the first daemon has said itself why it does not come up */
+	if (keeper->is_given_up)
+		log_error("mounting %s was given up", mountpoint_of(keeper));
+	else if (keeper->has_served || WIFSIGNALED(status))
 		log_death(keeper, status);
-	if (keeper->client_fd >= 0) {
-		fail_attach(keeper, -EIO);
-	} else if (mount_ended) {
+	if (!keeper->has_served) {
+		fusemount_umount(&keeper->mount, MNT_DETACH);
 		keeper->state = KEEPER_ENDED;
+		keeper->result = -EIO;
+	} else if (keeper->client_fd >= 0) {
+		fail_attach(keeper, -EIO);
 	} else {
-		log_kept(keeper);
 		become_dead(keeper);
 	}
 }

@@ -15,7 +15,7 @@ bool recovery_item_check(struct recovery_batch *batch,
 			 struct recovery_item *item)
 {
 	struct recovery *recovery = batch->recovery;
-	bool stopping;
+	bool stopping, off;
 
 	if (atomic_load(&item->work->released)) {
 		if (item->team.step == TEAM_COLLAPSE && item->team.tries)
@@ -26,9 +26,14 @@ bool recovery_item_check(struct recovery_batch *batch,
 	}
 	pthread_mutex_lock(&recovery->lock);
 	stopping = recovery->stopping;
+	off = !recovery->settings.recoveries;
 	pthread_mutex_unlock(&recovery->lock);
 	if (stopping || atomic_load(&item->work->unwanted)) {
 		team_give_up(&item->team, HUGETMPFS_REASON_CANCELLED, 0);
+		return false;
+	}
+	if (off) {
+		team_give_up(&item->team, HUGETMPFS_REASON_POLICY, 0);
 		return false;
 	}
 	return true;
@@ -52,11 +57,16 @@ int recovery_item_look(struct recovery_batch *batch, struct recovery_item *item)
 	return 0;
 }
 
-/* Whether a work that is still under way was released or given up. */
+/*
+ * Whether a pause should end: a work that is still under way was released or
+ * given up, or all are. Wants the lock.
+ */
 static bool recovery_batch_has_news(struct recovery_batch *batch)
 {
 	struct recovery_item *item;
 
+	if (batch->recovery->stopping || !batch->recovery->settings.recoveries)
+		return true;
 	for (item = batch->items; item < batch->items + batch->nr; item++) {
 		if (item->team.step != TEAM_END &&
 		    (atomic_load(&item->work->released) ||
@@ -81,7 +91,7 @@ static void recovery_batch_pause(struct recovery_batch *batch, unsigned tries)
 	until.tv_sec += (time_t) (ns / 1000000000);
 	until.tv_nsec = (long) (ns % 1000000000);
 	pthread_mutex_lock(&recovery->lock);
-	while (!recovery->stopping && !recovery_batch_has_news(batch) &&
+	while (!recovery_batch_has_news(batch) &&
 	       !pthread_cond_timedwait(&recovery->pause, &recovery->lock,
 				       &until))
 		;
@@ -122,7 +132,8 @@ static int recovery_batch_survey(struct recovery_batch *batch)
 static void recovery_batch_begin(struct recovery_batch *batch)
 {
 	struct recovery *recovery = batch->recovery;
-	struct team_policy policy = recovery_policy(recovery);
+	struct team_policy policy = recovery_policy(recovery,
+						    batch->background);
 	struct recovery_survey *survey = &batch->survey;
 	struct recovery_item *item;
 	uint64_t i;
@@ -159,7 +170,8 @@ static void recovery_batch_passes(struct recovery_batch *batch)
 /* The one whole retry, for those that ended as busy. */
 static bool recovery_batch_retry(struct recovery_batch *batch)
 {
-	struct team_policy policy = recovery_policy(batch->recovery);
+	struct team_policy policy = recovery_policy(batch->recovery,
+						    batch->background);
 	struct recovery_item *item;
 	bool any = false;
 
@@ -263,6 +275,7 @@ void recovery_batch_run(struct recovery_batch *batch)
 
 	batch->target = target;
 	batch->room_extents = 0;
+	batch->background = batch->items[0].work->rank != RECOVERY_ASKED;
 	ret = recovery_batch_open(batch);
 	if (ret) {
 		recovery_batch_fail(batch, ret);

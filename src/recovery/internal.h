@@ -18,22 +18,35 @@
 #define RECOVERY_INTERNAL_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include <hugetmpfs/ioctl.h>
 
 #include "mm/mm.h"
+#include "recovery/budget.h"
 #include "recovery/counters.h"
 #include "recovery/recovery.h"
 #include "team/team.h"
 
 #define RECOVERY_QUEUE_EXTENTS	65536 /* that may be asked for at a time */
+#define RECOVERY_OFFER_EXTENTS	16384 /* the same, in the background */
 #define RECOVERY_WINDOW_EXTENTS HUGETMPFS_IOC_EXTENTS
 #define RECOVERY_BATCH_EXTENTS	32
 #define RECOVERY_BATCH_LEAST	4
 #define RECOVERY_HASH_BUCKETS	4096
 #define RECOVERY_PAST_ENTRIES	4096
-#define RECOVERY_MAX_THREADS	256
-#define RECOVERY_MAX_HOLES	64 /* where nobody named the file */
+/* one for each work, one that waits, and replacements of stuck ones */
+#define RECOVERY_MAX_THREADS	(2 * RECOVERY_MAX_RECOVERIES + 1)
+
+/* Works by what they are worth: those of the first rank are taken first. */
+enum recovery_rank {
+	RECOVERY_ASKED,		/* for by name: no budget holds it up */
+	RECOVERY_MAPPED_RESUME, /* used by small pages, brought nearer before */
+	RECOVERY_MAPPED,
+	RECOVERY_RESUME,
+	RECOVERY_OTHER,
+	RECOVERY_NR_RANKS
+};
 
 struct recovery_target {
 	unsigned refs;		      /* lock */
@@ -49,18 +62,20 @@ struct recovery_wait {
 	struct recovery_request *request;
 	struct recovery_work *work; /* lock; NULL when it does not wait */
 	struct recovery_wait *next; /* lock; others that wait for the work */
+	bool by_pte;		    /* worker's; a process uses small pages */
 };
 
 struct recovery_request {
 	struct recovery_request *next; /* lock; among the live, or completed */
-	struct recovery_request *prepare_next; /* lock */
+	STAILQ_ENTRY(recovery_request) prepare_entry; /* lock */
 	struct recovery_target *target;
 	uint64_t first;
 	uint32_t nr;
 	uint32_t flags;
 	uint64_t payer;
-	recovery_done_fn *done;
+	recovery_done_fn *done; /* NULL: nobody waits for it */
 	void *arg;
+	bool background;  /* it was offered, not asked for */
 	bool preparing;	  /* lock; not yet prepared */
 	bool cancelled;	  /* lock; while preparing */
 	uint32_t pending; /* lock; works it waits for */
@@ -72,14 +87,17 @@ struct recovery_request {
 };
 
 struct recovery_work {
-	struct recovery_work *hash_next;   /* lock */
-	struct recovery_work *queue_next;  /* lock */
-	struct recovery_work *target_next; /* lock */
+	struct recovery_work *hash_next;      /* lock; or among spare ones */
+	TAILQ_ENTRY(recovery_work) queue_entry; /* lock */
+	struct recovery_work *target_next;    /* lock */
 	struct recovery_work **target_at;  /* lock; what points at it there */
 	struct recovery_target *target;
 	uint64_t index;
 	struct recovery_wait *waits; /* lock */
 	uint64_t payer;		     /* lock; of recovery_file, 0 if one is 0 */
+	enum recovery_rank rank;     /* lock; constant once it is taken */
+	bool asked;		     /* lock; for by name: payer is theirs */
+	bool taken;		     /* lock; by a worker */
 	bool hashed;		     /* lock; new requests can join it */
 	atomic_bool released;	     /* its pages are about to be taken */
 	atomic_bool unwanted;	     /* no request waits for it any more */
@@ -129,6 +147,7 @@ struct recovery_batch {
 	struct recovery_survey survey;
 	uint64_t room_group;   /* the last that was asked for room ... */
 	uint32_t room_extents; /* ... and for how many more that does */
+	bool background; /* nobody asked for it by name */
 	uint32_t nr;
 	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
 };
@@ -153,9 +172,20 @@ struct recovery_past {
 };
 
 struct recovery_thread {
+	struct recovery *recovery;
 	pthread_t id;
-	bool started;
+	bool used;	/* lock; somebody starts it, or it is not joined yet */
+	bool started;	/* lock; id is valid */
+	bool exited;	/* lock; it can be joined without a wait */
 };
+
+/* Works of one rank. */
+struct recovery_queue {
+	TAILQ_HEAD(, recovery_work) works;
+	unsigned nr;
+};
+
+STAILQ_HEAD(recovery_prepare, recovery_request);
 
 /* A window that nobody uses. */
 struct recovery_window {
@@ -172,17 +202,20 @@ struct recovery {
 	pthread_cond_t wake;  /* there is something to take */
 	pthread_cond_t pause; /* a pause should end early */
 	bool stopping;
+	struct recovery_settings settings;
+	struct recovery_budget budget;
 	struct recovery_request *requests; /* not completed */
-	struct recovery_request *prepare, **prepare_tail;
+	struct recovery_prepare asked_for, offered_ones; /* to prepare */
 	struct recovery_request *completed; /* their callers not told yet */
 	struct recovery_target *targets;
-	struct recovery_work *queue, **queue_tail;
+	struct recovery_queue queue[RECOVERY_NR_RANKS];
 	struct recovery_work *hash[RECOVERY_HASH_BUCKETS];
 	struct recovery_past past[RECOVERY_PAST_ENTRIES];
 	unsigned asked;	  /* extents of requests not completed */
-	unsigned queued;  /* works in the queue */
+	unsigned offered; /* the same of the background */
 	unsigned running; /* works in batches */
 	unsigned batches; /* workers that have one */
+	unsigned busy;	  /* threads that have a batch or a request */
 	unsigned idle;	  /* threads that wait */
 	unsigned nr_threads;
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];
@@ -195,8 +228,8 @@ static inline void recovery_count(struct recovery *recovery,
 	recovery_count_add(recovery->counters, which, n);
 }
 
-/* The policy of a recovery that was asked for by name. */
-struct team_policy recovery_policy(const struct recovery *recovery);
+/* What may be done to an extent. Takes the lock. */
+struct team_policy recovery_policy(struct recovery *recovery, bool background);
 
 /* window.c */
 int recovery_window_get(struct recovery *recovery, struct mm_window **out);
@@ -218,6 +251,8 @@ void recovery_request_answer_locked(struct recovery *recovery,
 void recovery_requests_deliver(struct recovery *recovery);
 void recovery_request_free(struct recovery *recovery,
 			   struct recovery_request *request);
+/* Refuses all that waits, as recovery has been turned off. */
+void recovery_requests_refuse(struct recovery *recovery);
 void recovery_target_put(struct recovery *recovery,
 			 struct recovery_target *target);
 
@@ -225,18 +260,31 @@ void recovery_target_put(struct recovery *recovery,
 bool recovery_queue_add_locked(struct recovery *recovery,
 			       struct recovery_target *target, uint64_t index,
 			       struct recovery_wait *wait,
+			       enum recovery_rank rank,
 			       struct recovery_work **spare);
+/* The first that is not empty, RECOVERY_NR_RANKS when all are. */
+enum recovery_rank recovery_queue_rank_locked(const struct recovery *recovery);
+unsigned recovery_queue_nr_locked(const struct recovery *recovery);
+/* Takes at most most works of the rank; 0 when it is empty. */
 uint32_t recovery_queue_take_locked(struct recovery *recovery,
+				    enum recovery_rank rank, uint32_t most,
 				    struct recovery_item *items);
 void recovery_queue_unhash_locked(struct recovery *recovery,
 				  struct recovery_work *work);
 void recovery_queue_finish_locked(struct recovery *recovery,
 				  struct recovery_work *work,
 				  const struct hugetmpfs_extent *extent);
+/* Ends one that was taken and not begun; who waits is told the reason. */
+void recovery_queue_refuse_locked(struct recovery *recovery,
+				  struct recovery_work *work,
+				  enum hugetmpfs_reason reason);
 
 /* past.c; all want the lock. */
 void recovery_past_store(struct recovery *recovery, uint64_t ino,
 			 const struct team *team);
+/* Whether an earlier work has brought the extent nearer to huge. */
+bool recovery_past_is_partial(struct recovery *recovery, uint64_t ino,
+			      uint64_t index);
 /* Counts a work that takes up what an earlier one left, and forgets that. */
 void recovery_past_resume(struct recovery *recovery, uint64_t ino,
 			  const struct team *team);
@@ -291,10 +339,14 @@ extern const struct recovery_pass recovery_pass_collapse;
 extern const struct recovery_pass recovery_pass_remap;
 
 /* worker.c */
-int recovery_workers_start(struct recovery *recovery);
+/*
+ * Makes the number of threads fit what is set and what waits. Returns a
+ * negative errno when none could be started where there has to be one.
+ */
+int recovery_workers_fit(struct recovery *recovery);
 void recovery_workers_stop(struct recovery *recovery);
-/* Ends works that were taken and not begun, which nobody waits for. */
+/* Ends all works that were not begun. */
 void recovery_works_drop(struct recovery *recovery,
-			 const struct recovery_item *items, uint32_t nr);
+			 enum hugetmpfs_reason reason);
 
 #endif

@@ -47,6 +47,15 @@ void recovery_past_store(struct recovery *recovery, uint64_t ino,
 	};
 }
 
+bool recovery_past_is_partial(struct recovery *recovery, uint64_t ino,
+			      uint64_t index)
+{
+	const struct recovery_past *past;
+
+	past = recovery_past_at(recovery, ino, index);
+	return recovery_past_is(past, ino, index) && past->partial;
+}
+
 void recovery_past_resume(struct recovery *recovery, uint64_t ino,
 			  const struct team *team)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The works: queued in order, at most one an extent that can be joined.
+ * The works: queued by rank, then in order; at most one an extent that can be
+ * joined. A better rank comes with whoever joins it: a work that was offered
+ * and is asked for by name then is the caller's.
  *
  * A work that was released, or that nobody waits for any more, leaves the hash
  * at once, so that a new request makes a new work and is not answered by one
@@ -43,6 +45,90 @@ void recovery_queue_unhash_locked(struct recovery *recovery,
 	work->hashed = false;
 }
 
+static void recovery_queue_insert_locked(struct recovery *recovery,
+					 struct recovery_work *work,
+					 enum recovery_rank rank)
+{
+	work->rank = rank;
+	TAILQ_INSERT_TAIL(&recovery->queue[rank].works, work, queue_entry);
+	recovery->queue[rank].nr++;
+}
+
+static void recovery_queue_remove_locked(struct recovery *recovery,
+					 struct recovery_work *work)
+{
+	TAILQ_REMOVE(&recovery->queue[work->rank].works, work, queue_entry);
+	recovery->queue[work->rank].nr--;
+}
+
+static void recovery_queue_make_locked(struct recovery *recovery,
+				       struct recovery_target *target,
+				       uint64_t index,
+				       struct recovery_work *work)
+{
+	struct recovery_work **bucket;
+
+	*work = (struct recovery_work){
+		.target = target,
+		.index = index,
+		.hashed = true,
+	};
+	atomic_init(&work->released, false);
+	atomic_init(&work->unwanted, false);
+	target->refs++;
+	work->target_next = target->works;
+	work->target_at = &target->works;
+	if (target->works)
+		target->works->target_at = &work->target_next;
+	target->works = work;
+	bucket = recovery_bucket(recovery, target->ino, index);
+	work->hash_next = *bucket;
+	*bucket = work;
+}
+
+/*
+ * The work that one of the rank can join. One of the background that is under
+ * way is none for who asks by name: it is about to end by what holds there. It
+ * is given up for a new one.
+ */
+static struct recovery_work *recovery_queue_join_locked(
+	struct recovery *recovery, uint64_t ino, uint64_t index,
+	enum recovery_rank rank)
+{
+	struct recovery_work *work = recovery_queue_find(recovery, ino, index);
+
+	if (!work || work->rank <= rank)
+		return work;
+	if (!work->taken) {
+		recovery_queue_remove_locked(recovery, work);
+		recovery_queue_insert_locked(recovery, work, rank);
+	} else if (rank == RECOVERY_ASKED) {
+		recovery_queue_unhash_locked(recovery, work);
+		atomic_store(&work->unwanted, true);
+		pthread_cond_broadcast(&recovery->pause);
+		return NULL;
+	}
+	return work;
+}
+
+/*
+ * At whose expense holes may be filled, when one more waits for the work: an
+ * admin among those that ask allows it, several users do not; the background
+ * has no say in a work that was asked for.
+ */
+static void recovery_work_join_payer(struct recovery_work *work,
+				     const struct recovery_request *request)
+{
+	if (request->background)
+		return;
+	if (work->asked && work->payer && request->payer &&
+	    work->payer != request->payer)
+		work->payer = UINT64_MAX;
+	else if (!work->asked || !request->payer)
+		work->payer = request->payer;
+	work->asked = true;
+}
+
 /*
  * Queues a work for the extent, made from *spare (then *spare is NULL), or
  * joins the one there is. Returns whether one was queued.
@@ -50,42 +136,21 @@ void recovery_queue_unhash_locked(struct recovery *recovery,
 bool recovery_queue_add_locked(struct recovery *recovery,
 			       struct recovery_target *target, uint64_t index,
 			       struct recovery_wait *wait,
+			       enum recovery_rank rank,
 			       struct recovery_work **spare)
 {
-	struct recovery_work *work, **bucket;
+	struct recovery_work *work;
 	bool joined;
 
-	work = recovery_queue_find(recovery, target->ino, index);
+	work = recovery_queue_join_locked(recovery, target->ino, index, rank);
 	joined = work != NULL;
 	if (!joined) {
 		work = *spare;
 		*spare = NULL;
-		work->target = target;
-		work->index = index;
-		work->waits = NULL;
-		work->payer = wait->request->payer;
-		work->hashed = true;
-		atomic_init(&work->released, false);
-		atomic_init(&work->unwanted, false);
-		target->refs++;
-		work->target_next = target->works;
-		work->target_at = &target->works;
-		if (target->works)
-			target->works->target_at = &work->target_next;
-		target->works = work;
-		bucket = recovery_bucket(recovery, target->ino, index);
-		work->hash_next = *bucket;
-		*bucket = work;
-		work->queue_next = NULL;
-		*recovery->queue_tail = work;
-		recovery->queue_tail = &work->queue_next;
-		recovery->queued++;
+		recovery_queue_make_locked(recovery, target, index, work);
+		recovery_queue_insert_locked(recovery, work, rank);
 	}
-	/* an admin among those that wait allows it; several users do not */
-	if (!wait->request->payer)
-		work->payer = 0;
-	else if (work->payer && work->payer != wait->request->payer)
-		work->payer = UINT64_MAX;
+	recovery_work_join_payer(work, wait->request);
 	wait->work = work;
 	wait->next = work->waits;
 	work->waits = wait;
@@ -96,36 +161,59 @@ bool recovery_queue_add_locked(struct recovery *recovery,
 	return !joined;
 }
 
+enum recovery_rank recovery_queue_rank_locked(const struct recovery *recovery)
+{
+	enum recovery_rank rank = RECOVERY_ASKED;
+
+	while (rank < RECOVERY_NR_RANKS && !recovery->queue[rank].nr)
+		rank++;
+	return rank;
+}
+
+unsigned recovery_queue_nr_locked(const struct recovery *recovery)
+{
+	unsigned nr = 0;
+
+	for (int rank = 0; rank < RECOVERY_NR_RANKS; rank++)
+		nr += recovery->queue[rank].nr;
+	return nr;
+}
+
 /*
- * Takes a batch off the head of the queue: neighbours of one target, not so
- * many that other threads stay idle. Returns their number.
+ * Takes a batch off the head of a rank: neighbours of one target, not so many
+ * that other threads stay idle. Returns their number.
  */
 uint32_t recovery_queue_take_locked(struct recovery *recovery,
+				    enum recovery_rank rank, uint32_t most,
 				    struct recovery_item *items)
 {
-	struct recovery_work *work = recovery->queue, *first = work;
-	uint32_t share = recovery->queued / recovery->config.recoveries;
-	uint32_t most = RECOVERY_BATCH_EXTENTS, nr = 0;
+	struct recovery_queue *queue = &recovery->queue[rank];
+	struct recovery_work *work, *first = TAILQ_FIRST(&queue->works);
+	uint32_t share, nr = 0;
 
+	share = recovery->settings.recoveries
+			? queue->nr / recovery->settings.recoveries
+			: queue->nr;
 	/* each batch asks all mappers, so very small ones do not pay */
+	if (share < RECOVERY_BATCH_LEAST)
+		share = RECOVERY_BATCH_LEAST;
 	if (share < most)
-		most = share < RECOVERY_BATCH_LEAST ? RECOVERY_BATCH_LEAST
-						    : share;
-	while (work && nr < most && work->target == first->target &&
-	       work->index >= first->index &&
+		most = share;
+	while ((work = TAILQ_FIRST(&queue->works)) && nr < most &&
+	       work->target == first->target && work->index >= first->index &&
 	       work->index - first->index < RECOVERY_BATCH_EXTENTS) {
+		recovery_queue_remove_locked(recovery, work);
+		work->taken = true;
 		items[nr++] = (struct recovery_item){.work = work};
-		work = work->queue_next;
 	}
-	recovery->queue = work;
-	if (!work)
-		recovery->queue_tail = &recovery->queue;
-	recovery->queued -= nr;
 	recovery->running += nr;
 	return nr;
 }
 
-/* Ends a work that was taken: answers who waits and frees it. */
+/*
+ * Ends a work that was taken: answers who waits and frees it. Without an
+ * extent they keep what they know of it.
+ */
 void recovery_queue_finish_locked(struct recovery *recovery,
 				  struct recovery_work *work,
 				  const struct hugetmpfs_extent *extent)
@@ -143,4 +231,17 @@ void recovery_queue_finish_locked(struct recovery *recovery,
 	}
 	recovery->running--;
 	free(work);
+}
+
+void recovery_queue_refuse_locked(struct recovery *recovery,
+				  struct recovery_work *work,
+				  enum hugetmpfs_reason reason)
+{
+	struct recovery_wait *wait;
+
+	for (wait = work->waits; wait; wait = wait->next)
+		wait->request->extents[wait - wait->request->waits].reason =
+			(uint8_t) reason;
+	recovery_count(recovery, RECOVERY_COUNT_reasons + reason, 1);
+	recovery_queue_finish_locked(recovery, work, NULL);
 }

@@ -18,21 +18,24 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	if (!recovery)
 		return -ENOMEM;
 	recovery->config = *config;
-	if (recovery->config.recoveries > RECOVERY_MAX_THREADS)
-		recovery->config.recoveries = RECOVERY_MAX_THREADS;
+	recovery->settings = config->settings;
+	if (recovery->settings.recoveries > RECOVERY_MAX_RECOVERIES)
+		recovery->settings.recoveries = RECOVERY_MAX_RECOVERIES;
 	if (!recovery->config.pause_us)
 		recovery->config.pause_us = 1000;
 	recovery->mm = mm;
 	recovery->counters = counters;
-	recovery->prepare_tail = &recovery->prepare;
-	recovery->queue_tail = &recovery->queue;
+	STAILQ_INIT(&recovery->asked_for);
+	STAILQ_INIT(&recovery->offered_ones);
+	for (int rank = 0; rank < RECOVERY_NR_RANKS; rank++)
+		TAILQ_INIT(&recovery->queue[rank].works);
 	pthread_mutex_init(&recovery->lock, NULL);
-	pthread_cond_init(&recovery->wake, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&recovery->wake, &attr);
 	pthread_cond_init(&recovery->pause, &attr);
 	pthread_condattr_destroy(&attr);
-	ret = recovery_workers_start(recovery);
+	ret = recovery_workers_fit(recovery);
 	if (ret) {
 		recovery_destroy(recovery);
 		return ret;
@@ -43,9 +46,7 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 
 void recovery_destroy(struct recovery *recovery)
 {
-	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
 	struct recovery_request *request;
-	uint32_t nr;
 
 	if (!recovery)
 		return;
@@ -56,12 +57,7 @@ void recovery_destroy(struct recovery *recovery)
 		recovery_request_cancel_locked(recovery, request);
 	}
 	pthread_mutex_unlock(&recovery->lock);
-	while (recovery->queue) {
-		pthread_mutex_lock(&recovery->lock);
-		nr = recovery_queue_take_locked(recovery, items);
-		pthread_mutex_unlock(&recovery->lock);
-		recovery_works_drop(recovery, items, nr);
-	}
+	recovery_works_drop(recovery, HUGETMPFS_REASON_CANCELLED);
 	recovery_requests_deliver(recovery);
 	recovery_windows_free(recovery);
 	pthread_cond_destroy(&recovery->pause);
@@ -70,16 +66,19 @@ void recovery_destroy(struct recovery *recovery)
 	free(recovery);
 }
 
-struct team_policy recovery_policy(const struct recovery *recovery)
+struct team_policy recovery_policy(struct recovery *recovery, bool background)
 {
 	const struct mm_ops *mm = recovery->mm;
 	bool sees_huge = mm->has(mm->context, MM_PAGEMAP_SCAN) ||
 			 mm->has(mm->context, MM_KPAGEFLAGS);
+	struct recovery_settings settings;
 
+	recovery_settings_get(recovery, &settings);
 	return (struct team_policy){
-		.max_holes = HUGETMPFS_EXTENT_PAGES,
+		.max_holes = background ? (uint16_t) settings.max_holes
+					: HUGETMPFS_EXTENT_PAGES,
 		.recoverable = sees_huge && mm->has(mm->context, MM_COLLAPSE),
-		.enabled = recovery->config.recoveries > 0,
+		.enabled = settings.recoveries > 0,
 	};
 }
 
@@ -94,7 +93,7 @@ static void recovery_map_show(struct recovery *recovery, uint64_t ino,
 			      uint64_t first, const struct mm_extent *found,
 			      uint32_t nr, struct hugetmpfs_extent *extents)
 {
-	struct team_policy policy = recovery_policy(recovery);
+	struct team_policy policy = recovery_policy(recovery, false);
 	struct team_facts facts;
 
 	pthread_mutex_lock(&recovery->lock);
@@ -136,26 +135,38 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 	return ret;
 }
 
-/* Gives it to the workers. Returns whether the caller has to prepare it. */
+/* Gives it to the workers. Returns 1 when the caller has to prepare it. */
 static int recovery_request_add(struct recovery *recovery,
 				struct recovery_request *request)
 {
+	bool background = request->background;
+	unsigned *nr = background ? &recovery->offered : &recovery->asked;
+	unsigned most = background ? RECOVERY_OFFER_EXTENTS
+				   : RECOVERY_QUEUE_EXTENTS;
 	int ret = 0;
 
 	pthread_mutex_lock(&recovery->lock);
-	if (recovery->asked + request->nr > RECOVERY_QUEUE_EXTENTS) {
+	if (background && !recovery->settings.recoveries) {
+		ret = -EPERM;
+	} else if (*nr + request->nr > most) {
 		ret = -EAGAIN;
 	} else {
-		recovery->asked += request->nr;
+		*nr += request->nr;
 		request->next = recovery->requests;
 		recovery->requests = request;
-		if (recovery->config.recoveries) {
-			*recovery->prepare_tail = request;
-			recovery->prepare_tail = &request->prepare_next;
-			pthread_cond_signal(&recovery->wake);
-		}
+		/* turned off: nothing to queue, and no thread to tell so */
+		ret = !recovery->settings.recoveries;
+	}
+	if (!ret) {
+		STAILQ_INSERT_TAIL(background ? &recovery->offered_ones
+					      : &recovery->asked_for,
+				   request, prepare_entry);
+		pthread_cond_signal(&recovery->wake);
 	}
 	pthread_mutex_unlock(&recovery->lock);
+	if (ret == -EAGAIN)
+		recovery_count(recovery, RECOVERY_COUNT_work_too_many,
+			       request->nr);
 	return ret;
 }
 
@@ -179,17 +190,33 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 	if (out)
 		*out = request;
 	ret = recovery_request_add(recovery, request);
-	if (ret) {
-		recovery_count(recovery, RECOVERY_COUNT_work_too_many, nr);
+	if (ret < 0) {
 		recovery_request_free(recovery, request);
 		return ret;
 	}
-	/* turned off: nothing to queue, and no thread to tell so */
-	if (!recovery->config.recoveries) {
+	if (ret) {
 		recovery_request_prepare(recovery, request);
 		recovery_requests_deliver(recovery);
 	}
 	return 0;
+}
+
+int recovery_offer(struct recovery *recovery, const struct recovery_file *file,
+		   uint64_t first, uint32_t nr)
+{
+	struct recovery_request *request;
+	int ret;
+
+	if (!recovery_range_is_valid(first, nr))
+		return -EINVAL;
+	ret = recovery_request_new(recovery, file, first, nr, &request);
+	if (ret)
+		return ret;
+	request->background = true;
+	ret = recovery_request_add(recovery, request);
+	if (ret)
+		recovery_request_free(recovery, request);
+	return ret;
 }
 
 void recovery_cancel(struct recovery *recovery,
@@ -230,8 +257,41 @@ void recovery_release(struct recovery *recovery, uint64_t ino, uint64_t first,
 void recovery_load(struct recovery *recovery, struct recovery_load *load)
 {
 	pthread_mutex_lock(&recovery->lock);
-	load->recoveries = recovery->config.recoveries;
-	load->queued = recovery->queued;
+	load->recoveries = recovery->settings.recoveries;
+	load->queued = recovery_queue_nr_locked(recovery);
 	load->running = recovery->running;
 	pthread_mutex_unlock(&recovery->lock);
+}
+
+void recovery_settings_get(struct recovery *recovery,
+			   struct recovery_settings *settings)
+{
+	pthread_mutex_lock(&recovery->lock);
+	*settings = recovery->settings;
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+int recovery_settings_set(struct recovery *recovery,
+			  const struct recovery_settings *settings)
+{
+	struct recovery_settings before;
+	int ret;
+
+	pthread_mutex_lock(&recovery->lock);
+	before = recovery->settings;
+	recovery->settings = *settings;
+	/* what was let go under other limits is no debt under these */
+	recovery->budget = (struct recovery_budget){0};
+	pthread_cond_broadcast(&recovery->wake);
+	pthread_cond_broadcast(&recovery->pause);
+	pthread_mutex_unlock(&recovery->lock);
+	ret = recovery_workers_fit(recovery);
+	if (ret) {
+		pthread_mutex_lock(&recovery->lock);
+		recovery->settings = before;
+		pthread_mutex_unlock(&recovery->lock);
+	}
+	if (!settings->recoveries)
+		recovery_requests_refuse(recovery);
+	return ret;
 }

@@ -14,12 +14,14 @@
 
 #include <hugetmpfs/types.h>
 
+#include "recovery/settings.h"
+
 struct mm_ops;
 struct recovery;
 struct recovery_counters;
 
 struct recovery_config {
-	unsigned recoveries;	/* concurrent works; 0 turns recovery off */
+	struct recovery_settings settings; /* to begin with */
 	dev_t dev;		/* of the FUSE mount, as /proc/PID/maps shows it */
 	unsigned pause_us;	/* before a second try; 0: the default, 1 ms */
 };
@@ -105,6 +107,30 @@ void recovery_cancel(struct recovery *recovery, struct recovery_request *request
  */
 void recovery_release(struct recovery *recovery, uint64_t ino, uint64_t first,
 		      uint64_t nr);
+
+/*
+ * Offers extents that would gain by being huge, of at most
+ * HUGETMPFS_IOC_EXTENTS: those that are not and have no more than max_holes
+ * holes are recovered in the background, those first that a process uses by
+ * small pages, within the budgets. Nobody is told what comes of it; offering
+ * an extent again that is queued is no error. Never waits. The fd is
+ * duplicated. Returns 0, -EPERM (recovery is turned off), -EAGAIN (the queue
+ * is full: try later), -EINVAL, -ENOMEM or -EMFILE.
+ */
+int recovery_offer(struct recovery *recovery, const struct recovery_file *file,
+		   uint64_t first, uint32_t nr);
+
+/*
+ * The settings that hold. A change takes effect at once: threads come and go,
+ * pauses end early and begin anew; recoveries=0 ends works at their next step
+ * and answers whoever waits, with POLICY, from within the call. Call it from a
+ * thread with the daemon's full credentials: workers inherit them. Returns 0
+ * or a negative errno, changing nothing.
+ */
+void recovery_settings_get(struct recovery *recovery,
+			   struct recovery_settings *settings);
+int recovery_settings_set(struct recovery *recovery,
+			  const struct recovery_settings *settings);
 
 /* Numbers for status. */
 struct recovery_load {

@@ -102,7 +102,8 @@ static void recovery_request_complete_locked(struct recovery *recovery,
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
-	recovery->asked -= request->nr;
+	*(request->background ? &recovery->offered : &recovery->asked) -=
+		request->nr;
 	request->error = error;
 	request->next = recovery->completed;
 	recovery->completed = request;
@@ -125,7 +126,8 @@ void recovery_requests_deliver(struct recovery *recovery)
 			.size_bytes = request->size_bytes,
 			.extents = request->extents,
 		};
-		request->done(request->arg, &result);
+		if (request->done)
+			request->done(request->arg, &result);
 		recovery_request_free(recovery, request);
 	}
 }
@@ -136,7 +138,8 @@ void recovery_request_answer_locked(struct recovery *recovery,
 {
 	struct recovery_request *request = wait->request;
 
-	request->extents[wait - request->waits] = *extent;
+	if (extent)
+		request->extents[wait - request->waits] = *extent;
 	if (--request->pending == 0)
 		recovery_request_complete_locked(recovery, request, 0);
 }
@@ -176,10 +179,10 @@ void recovery_request_cancel_locked(struct recovery *recovery,
 }
 
 /* Whether who maps the file matters: something of it is there. */
-static bool recovery_survey_wants_mappers(const struct recovery *recovery,
+static bool recovery_survey_wants_mappers(struct recovery *recovery,
 					  const struct recovery_survey *survey)
 {
-	struct team_policy policy = recovery_policy(recovery);
+	struct team_policy policy = recovery_policy(recovery, false);
 	const struct mm_ops *mm = recovery->mm;
 
 	if (!policy.recoverable || !policy.enabled ||
@@ -222,23 +225,28 @@ static uint32_t recovery_request_show(struct recovery *recovery,
 				      struct recovery_request *request,
 				      const struct recovery_survey *survey)
 {
-	struct team_policy policy = recovery_policy(recovery);
+	struct team_policy policy = recovery_policy(recovery,
+						    request->background);
 	struct hugetmpfs_extent *extent = request->extents;
 	const struct team_verdict too_many_holes = {
 		.reason = HUGETMPFS_REASON_TOO_MANY_HOLES,
 	};
-	bool bounded = request->flags & HUGETMPFS_RECOVER_BOUNDED;
+	bool bounded = request->background ||
+		       request->flags & HUGETMPFS_RECOVER_BOUNDED;
+	struct recovery_settings settings;
 	struct team_verdict verdict;
 	uint32_t wanted = 0;
 
+	recovery_settings_get(recovery, &settings);
 	for (uint32_t i = 0; i < survey->found; i++, extent++) {
 		verdict = team_judge(&survey->facts[i], &policy);
 		if (verdict.passes & HUGETMPFS_PASS_COLLAPSE && bounded &&
-		    team_new_pages(&survey->facts[i]) > RECOVERY_MAX_HOLES)
+		    team_new_pages(&survey->facts[i]) > settings.max_holes)
 			verdict = too_many_holes;
 		team_show(request->first + i, &survey->facts[i], extent);
 		extent->reason = (uint8_t) verdict.reason;
 		extent->passes = verdict.passes;
+		request->waits[i].by_pte = survey->facts[i].by_pte;
 		wanted += verdict.passes != 0;
 	}
 	request->filled = survey->found;
@@ -251,7 +259,7 @@ static void recovery_works_free(struct recovery_work *works)
 	struct recovery_work *next;
 
 	for (; works; works = next) {
-		next = works->queue_next;
+		next = works->hash_next;
 		free(works);
 	}
 }
@@ -267,30 +275,55 @@ static int recovery_works_new(uint32_t nr, struct recovery_work **works)
 			recovery_works_free(*works);
 			return -ENOMEM;
 		}
-		work->queue_next = *works;
+		work->hash_next = *works;
 		*works = work;
 	}
 	return 0;
 }
 
-/* Queues the works; those that are joined leave their spare one over. */
+static enum recovery_rank
+recovery_request_rank_locked(struct recovery *recovery,
+			     const struct recovery_request *request, uint32_t i)
+{
+	bool resume;
+
+	if (!request->background)
+		return RECOVERY_ASKED;
+	resume = recovery_past_is_partial(recovery, request->target->ino,
+					  request->first + i);
+	if (request->waits[i].by_pte)
+		return resume ? RECOVERY_MAPPED_RESUME : RECOVERY_MAPPED;
+	return resume ? RECOVERY_RESUME : RECOVERY_OTHER;
+}
+
+/*
+ * Queues the works; those that are joined leave their spare one over. When
+ * recovery was turned off meanwhile, nobody would take them.
+ */
 static struct recovery_work *
 recovery_request_queue_locked(struct recovery *recovery,
 			      struct recovery_request *request,
 			      struct recovery_work *spares)
 {
 	struct recovery_work *next = NULL;
+	enum recovery_rank rank;
 
 	for (uint32_t i = 0; i < request->filled; i++) {
 		if (!request->extents[i].passes)
 			continue;
-		next = spares->queue_next;
+		request->extents[i].passes = 0;
+		if (!recovery->settings.recoveries) {
+			request->extents[i].reason = HUGETMPFS_REASON_POLICY;
+			continue;
+		}
+		next = spares->hash_next;
 		request->pending++;
+		rank = recovery_request_rank_locked(recovery, request, i);
 		if (recovery_queue_add_locked(recovery, request->target,
 					      request->first + i,
-					      &request->waits[i], &spares))
+					      &request->waits[i], rank,
+					      &spares))
 			spares = next;
-		request->extents[i].passes = 0;
 	}
 	return spares;
 }
@@ -328,4 +361,24 @@ void recovery_request_prepare(struct recovery *recovery,
 		recovery_request_complete_locked(recovery, request, ret);
 	pthread_mutex_unlock(&recovery->lock);
 	recovery_works_free(spares);
+}
+
+void recovery_requests_refuse(struct recovery *recovery)
+{
+	struct recovery_request *request;
+
+	recovery_works_drop(recovery, HUGETMPFS_REASON_POLICY);
+	pthread_mutex_lock(&recovery->lock);
+	while ((request = STAILQ_FIRST(&recovery->offered_ones))) {
+		STAILQ_REMOVE_HEAD(&recovery->offered_ones, prepare_entry);
+		recovery_request_complete_locked(recovery, request, -EPERM);
+	}
+	while ((request = STAILQ_FIRST(&recovery->asked_for))) {
+		STAILQ_REMOVE_HEAD(&recovery->asked_for, prepare_entry);
+		pthread_mutex_unlock(&recovery->lock);
+		recovery_request_prepare(recovery, request);
+		pthread_mutex_lock(&recovery->lock);
+	}
+	pthread_mutex_unlock(&recovery->lock);
+	recovery_requests_deliver(recovery);
 }

@@ -2,157 +2,333 @@
 /*
  * The threads of the engine. The first is started with the engine, each
  * further one by a thread that finds itself the last idle one and takes
- * something: so there is always one that can answer at once, up to the limit,
- * and none inherits the credentials of a client's request.
+ * something: so there is always one that can answer at once, and none inherits
+ * the credentials of a client's request. As many as are set work at a time,
+ * one more waits. When that number falls, threads end as they become idle.
+ *
+ * What was asked for by name is taken before all else. The background is taken
+ * when the budgets allow it; until then threads wait, and hold nothing.
  */
 #include "recovery/internal.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+/* What a worker took. */
+struct recovery_task {
+	struct recovery_request *request; /* to prepare */
+	struct recovery_batch *batch;	  /* if not; of nr works */
+	bool background;
+};
 
 static void *recovery_worker(void *arg);
 
-/* Starts one more thread if it may be needed. The lock is held on entry. */
+static unsigned recovery_threads_wanted_locked(const struct recovery *recovery)
+{
+	unsigned works = recovery->settings.recoveries;
+
+	return works ? works + 1 : 0;
+}
+
+/* A place for a thread; one that ended gives back its place when joined. */
+static struct recovery_thread *
+recovery_thread_place_locked(struct recovery *recovery)
+{
+	struct recovery_thread *thread = recovery->threads;
+
+	while (thread->used && !(thread->started && thread->exited))
+		thread++;
+	return thread;
+}
+
+static int recovery_thread_create(struct recovery_thread *thread)
+{
+	sigset_t all, before;
+	int ret;
+
+	/* signals are for the daemon's other threads */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&thread->id, NULL, recovery_worker, thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -ret;
+}
+
+/* Starts one more thread. Gives the lock up in between. */
+static int recovery_thread_start_locked(struct recovery *recovery)
+{
+	struct recovery_thread *thread = recovery_thread_place_locked(recovery);
+	pthread_t ended = thread->id;
+	bool join = thread->used;
+	int ret;
+
+	*thread = (struct recovery_thread){.recovery = recovery, .used = true};
+	recovery->nr_threads++;
+	pthread_mutex_unlock(&recovery->lock);
+	if (join)
+		pthread_join(ended, NULL);
+	ret = recovery_thread_create(thread);
+	pthread_mutex_lock(&recovery->lock);
+	thread->started = !ret;
+	if (ret) {
+		thread->used = false;
+		recovery->nr_threads--;
+	}
+	return ret;
+}
+
+/* Starts one more thread if it may be needed; the others do without it. */
 static void recovery_worker_spare_locked(struct recovery *recovery)
 {
-	struct recovery_thread *thread;
-	bool started;
+	if (!recovery->idle && !recovery->stopping &&
+	    recovery->nr_threads < recovery_threads_wanted_locked(recovery))
+		recovery_thread_start_locked(recovery);
+}
 
-	if (recovery->idle || recovery->stopping ||
-	    recovery->nr_threads >= recovery->config.recoveries)
-		return;
-	thread = &recovery->threads[recovery->nr_threads++];
-	pthread_mutex_unlock(&recovery->lock);
-	started = pthread_create(&thread->id, NULL, recovery_worker,
-				 recovery) == 0;
+int recovery_workers_fit(struct recovery *recovery)
+{
+	int ret = 0;
+
 	pthread_mutex_lock(&recovery->lock);
-	/* without it the others do the work; its place stays empty */
-	thread->started = started;
+	recovery_worker_spare_locked(recovery);
+	if (!recovery->nr_threads && recovery->settings.recoveries)
+		ret = recovery_thread_start_locked(recovery);
+	pthread_mutex_unlock(&recovery->lock);
+	return ret;
 }
 
 void recovery_works_drop(struct recovery *recovery,
-			 const struct recovery_item *items, uint32_t nr)
+			 enum hugetmpfs_reason reason)
 {
+	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
 	struct recovery_target *target;
-	struct hugetmpfs_extent extent = {0};
+	enum recovery_rank rank;
+	uint32_t nr;
 
-	for (uint32_t i = 0; i < nr; i++) {
-		target = items[i].work->target;
+	for (;;) {
 		pthread_mutex_lock(&recovery->lock);
-		recovery_queue_finish_locked(recovery, items[i].work, &extent);
+		rank = recovery_queue_rank_locked(recovery);
+		if (rank == RECOVERY_NR_RANKS)
+			break;
+		nr = recovery_queue_take_locked(
+			recovery, rank, RECOVERY_BATCH_EXTENTS, items);
+		target = items[0].work->target;
+		for (uint32_t i = 0; i < nr; i++)
+			recovery_queue_refuse_locked(recovery, items[i].work,
+						     reason);
 		pthread_mutex_unlock(&recovery->lock);
-		recovery_target_put(recovery, target);
+		while (nr-- > 0)
+			recovery_target_put(recovery, target);
 	}
-}
-
-static void recovery_worker_batch(struct recovery *recovery,
-				  struct recovery_batch *batch)
-{
-	pthread_mutex_lock(&recovery->lock);
-	batch->nr = recovery_queue_take_locked(recovery, batch->items);
-	if (!batch->nr) {
-		pthread_mutex_unlock(&recovery->lock);
-		return;
-	}
-	recovery->batches++;
-	recovery_worker_spare_locked(recovery);
-	pthread_mutex_unlock(&recovery->lock);
-	recovery_batch_run(batch);
-	pthread_mutex_lock(&recovery->lock);
-	recovery->batches--;
 	pthread_mutex_unlock(&recovery->lock);
 }
 
-/* Takes the oldest request that waits to be prepared, if there is one. */
-static struct recovery_request *recovery_worker_take(struct recovery *recovery)
+/*
+ * Whether there is background work that may begin; if not yet, *until_ns is
+ * when it may.
+ */
+static bool recovery_background_may_locked(struct recovery *recovery,
+					   uint64_t *until_ns)
 {
-	struct recovery_request *request;
+	uint64_t now_ns, wait_ns;
 
-	pthread_mutex_lock(&recovery->lock);
-	request = recovery->prepare;
-	if (request) {
-		recovery->prepare = request->prepare_next;
-		if (!recovery->prepare)
-			recovery->prepare_tail = &recovery->prepare;
-		recovery_worker_spare_locked(recovery);
-	}
-	pthread_mutex_unlock(&recovery->lock);
+	if (STAILQ_EMPTY(&recovery->offered_ones) &&
+	    recovery_queue_rank_locked(recovery) == RECOVERY_NR_RANKS)
+		return false;
+	now_ns = clock_now_ns();
+	wait_ns = recovery_budget_wait(&recovery->budget, &recovery->settings,
+				       now_ns);
+	if (wait_ns)
+		*until_ns = now_ns + wait_ns;
+	return !wait_ns;
+}
+
+static bool recovery_worker_may_take_locked(struct recovery *recovery,
+					    uint64_t *until_ns)
+{
+	*until_ns = 0;
+	if (recovery->busy >= recovery->settings.recoveries)
+		return false;
+	return !STAILQ_EMPTY(&recovery->asked_for) ||
+	       recovery->queue[RECOVERY_ASKED].nr ||
+	       recovery_background_may_locked(recovery, until_ns);
+}
+
+static struct recovery_request *
+recovery_worker_request_locked(struct recovery_prepare *prepare)
+{
+	struct recovery_request *request = STAILQ_FIRST(prepare);
+
+	if (request)
+		STAILQ_REMOVE_HEAD(prepare, prepare_entry);
 	return request;
 }
 
-/* Waits for something to do. Returns false when the engine stops. */
-static bool recovery_worker_wait(struct recovery *recovery)
+/* Takes what comes first: recovery_worker_may_take_locked() said so. */
+static void recovery_worker_take_locked(struct recovery *recovery,
+					struct recovery_batch *batch,
+					struct recovery_task *task)
 {
-	bool stopping;
+	uint32_t most = RECOVERY_BATCH_EXTENTS;
+	enum recovery_rank rank;
+
+	*task = (struct recovery_task){.batch = batch};
+	recovery->busy++;
+	task->request = recovery_worker_request_locked(&recovery->asked_for);
+	task->background = !task->request &&
+			   !recovery->queue[RECOVERY_ASKED].nr;
+	/* what is offered is looked at first, so that the best is found */
+	if (task->background)
+		task->request = recovery_worker_request_locked(
+			&recovery->offered_ones);
+	if (task->request)
+		return;
+	rank = recovery_queue_rank_locked(recovery);
+	if (task->background)
+		most = recovery_budget_extents(&recovery->settings, most);
+	batch->nr = recovery_queue_take_locked(recovery, rank, most,
+					       batch->items);
+	recovery->batches++;
+	if (task->background)
+		recovery_budget_take_extents(&recovery->budget,
+					     &recovery->settings, clock_now_ns(),
+					     batch->nr);
+}
+
+static void recovery_worker_wait_locked(struct recovery *recovery,
+					uint64_t until_ns)
+{
+	struct timespec until = {
+		.tv_sec = (time_t) (until_ns / 1000000000),
+		.tv_nsec = (long) (until_ns % 1000000000),
+	};
+
+	recovery->idle++;
+	if (until_ns)
+		pthread_cond_timedwait(&recovery->wake, &recovery->lock,
+				       &until);
+	else
+		pthread_cond_wait(&recovery->wake, &recovery->lock);
+	recovery->idle--;
+}
+
+/* Whether the thread is to end; then it is none of the engine's any more. */
+static bool recovery_worker_end_locked(struct recovery_thread *thread)
+{
+	struct recovery *recovery = thread->recovery;
+
+	if (!recovery->stopping &&
+	    recovery->nr_threads <= recovery_threads_wanted_locked(recovery))
+		return false;
+	recovery->nr_threads--;
+	thread->exited = true;
+	/* a wake-up that it may have had is for another */
+	pthread_cond_signal(&recovery->wake);
+	return true;
+}
+
+/* Waits for something to do. Returns false when the thread is to end. */
+static bool recovery_worker_next(struct recovery_thread *thread,
+				 struct recovery_batch *batch,
+				 struct recovery_task *task)
+{
+	struct recovery *recovery = thread->recovery;
+	uint64_t until_ns;
+	bool over;
 
 	pthread_mutex_lock(&recovery->lock);
-	while (!recovery->stopping && !recovery->prepare && !recovery->queue &&
-	       !recovery->completed) {
-		recovery->idle++;
-		pthread_cond_wait(&recovery->wake, &recovery->lock);
-		recovery->idle--;
+	for (;;) {
+		over = recovery_worker_end_locked(thread);
+		if (over)
+			break;
+		if (recovery_worker_may_take_locked(recovery, &until_ns)) {
+			recovery_worker_take_locked(recovery, batch, task);
+			recovery_worker_spare_locked(recovery);
+			break;
+		}
+		if (recovery->completed) {
+			pthread_mutex_unlock(&recovery->lock);
+			recovery_requests_deliver(recovery);
+			pthread_mutex_lock(&recovery->lock);
+			continue;
+		}
+		recovery_worker_wait_locked(recovery, until_ns);
 	}
-	stopping = recovery->stopping;
 	pthread_mutex_unlock(&recovery->lock);
-	return !stopping;
+	return !over;
+}
+
+static uint64_t recovery_thread_cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t) used.tv_sec * 1000000000 + (uint64_t) used.tv_nsec;
+}
+
+static void recovery_worker_do(struct recovery *recovery,
+			       const struct recovery_task *task)
+{
+	uint64_t cpu_ns = recovery_thread_cpu_ns();
+
+	if (task->request)
+		recovery_request_prepare(recovery, task->request);
+	else
+		recovery_batch_run(task->batch);
+	cpu_ns = recovery_thread_cpu_ns() - cpu_ns;
+	pthread_mutex_lock(&recovery->lock);
+	recovery->busy--;
+	if (!task->request)
+		recovery->batches--;
+	if (task->background)
+		recovery_budget_take_cpu(&recovery->budget, &recovery->settings,
+					 clock_now_ns(), cpu_ns);
+	pthread_mutex_unlock(&recovery->lock);
 }
 
 static void *recovery_worker(void *arg)
 {
-	struct recovery *recovery = arg;
-	struct recovery_request *request;
+	struct recovery_thread *thread = arg;
+	struct recovery *recovery = thread->recovery;
 	struct recovery_batch batch = {.recovery = recovery};
+	struct recovery_task task;
 
 	pthread_setname_np(pthread_self(), "recovery");
-	while (recovery_worker_wait(recovery)) {
-		recovery_requests_deliver(recovery);
-		request = recovery_worker_take(recovery);
-		if (request)
-			recovery_request_prepare(recovery, request);
-		else
-			recovery_worker_batch(recovery, &batch);
+	while (recovery_worker_next(thread, &batch, &task)) {
+		recovery_worker_do(recovery, &task);
 		recovery_requests_deliver(recovery);
 	}
 	return NULL;
 }
 
-int recovery_workers_start(struct recovery *recovery)
+/* A thread that is not joined yet, or NULL. */
+static struct recovery_thread *
+recovery_thread_left_locked(struct recovery *recovery)
 {
-	sigset_t all, before;
-	int ret;
-
-	if (!recovery->config.recoveries)
-		return 0;
-	/* signals are for the daemon's other threads */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&recovery->threads[0].id, NULL, recovery_worker,
-			     recovery);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (ret)
-		return -ret;
-	pthread_mutex_lock(&recovery->lock);
-	recovery->threads[0].started = true;
-	recovery->nr_threads = 1;
-	pthread_mutex_unlock(&recovery->lock);
-	return 0;
+	for (unsigned i = 0; i < RECOVERY_MAX_THREADS; i++) {
+		if (recovery->threads[i].used && recovery->threads[i].started)
+			return &recovery->threads[i];
+	}
+	return NULL;
 }
 
 void recovery_workers_stop(struct recovery *recovery)
 {
-	struct recovery_thread thread;
-	unsigned i = 0;
+	struct recovery_thread *thread;
 
 	pthread_mutex_lock(&recovery->lock);
 	recovery->stopping = true;
 	pthread_cond_broadcast(&recovery->wake);
 	pthread_cond_broadcast(&recovery->pause);
-	/* a thread is started by one before it, which has been joined */
-	while (i < recovery->nr_threads) {
-		thread = recovery->threads[i++];
+	/* while one is being started, the one that does it is found here */
+	while ((thread = recovery_thread_left_locked(recovery))) {
 		pthread_mutex_unlock(&recovery->lock);
-		if (thread.started)
-			pthread_join(thread.id, NULL);
+		pthread_join(thread->id, NULL);
 		pthread_mutex_lock(&recovery->lock);
+		thread->used = false;
 	}
 	pthread_mutex_unlock(&recovery->lock);
 }

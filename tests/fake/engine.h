@@ -27,6 +27,7 @@ struct caller {
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	unsigned done; /* how often it was called */
+	pthread_t thread; /* from which */
 	int error;
 	uint32_t nr;
 	uint64_t size_bytes;
@@ -36,9 +37,10 @@ struct caller {
 /* fake_mm_init() must have been called; the file is an empty one in memory. */
 static inline void engine_start(struct engine *engine, unsigned recoveries)
 {
-	struct recovery_config config = {.recoveries = recoveries,
-					 .pause_us = 1};
+	struct recovery_config config = {.pause_us = 1};
 
+	recovery_settings_init(&config.settings);
+	config.settings.recoveries = recoveries;
 	memset(&engine->counters, 0, sizeof(engine->counters));
 	engine->file.fd = memfd_create("test", MFD_CLOEXEC);
 	engine->file.ino = 5;
@@ -68,6 +70,7 @@ static inline void caller_done(void *arg, const struct recovery_result *result)
 
 	pthread_mutex_lock(&caller->lock);
 	caller->done++;
+	caller->thread = pthread_self();
 	caller->error = result->error;
 	caller->nr = result->nr;
 	caller->size_bytes = result->size_bytes;

@@ -193,9 +193,10 @@ uint64_t smaps_kib(pid_t pid, const char *path, const char *field)
 
 void engine_start(struct engine *engine, struct file *file, unsigned without)
 {
-	struct recovery_config config = {.recoveries = 4,
-					 .dev = file->st.st_dev};
+	struct recovery_config config = {.dev = file->st.st_dev};
 
+	recovery_settings_init(&config.settings);
+	config.settings.recoveries = 4;
 	memset(engine, 0, sizeof(*engine));
 	check_equal(mm_open(&engine->mm, without), 0);
 	check_equal(recovery_create(&engine->recovery, &config,

@@ -386,8 +386,6 @@ static void check_tokens(void)
 		close(fd);
 		found++;
 	}
-	if (dir)
-		closedir(dir);
 	if (found != TOKENS / 2)
 		fail(&nobody, "%d tokens of %d", found, TOKENS / 2);
 }

@@ -86,7 +86,7 @@ static void test_plain(void **state)
 	assert_string_equal(options.source, "hugetmpfs");
 	assert_string_equal(options.mountpoint, "/mnt/x");
 	assert_true(options.passthrough);
-	assert_int_equal(options.recoveries, 8);
+	assert_int_equal(options.settings.recoveries, 8);
 	assert_int_equal(options.mount_flags, 0);
 	assert_false(options.foreground || options.helper || options.fake);
 	assert_null(options.debug);
@@ -106,7 +106,7 @@ static void test_everything(void **state)
 	assert_string_equal(options.mountpoint, "dir");
 	assert_string_equal(options.debug, "fuse:mm");
 	assert_int_equal(options.mount_flags, MS_RDONLY | MS_NOATIME);
-	assert_int_equal(options.recoveries, 3);
+	assert_int_equal(options.settings.recoveries, 3);
 	assert_false(options.passthrough);
 	options_free(&options);
 	log_set_debug("");
@@ -263,7 +263,10 @@ static void test_bad_options(void **state)
 	expect_bad("hugetmpfs -o inode32 d", "option inode32 is not supported: "
 		   "inode numbers have 64 bits here");
 	expect_bad("hugetmpfs -o recoveries d",
-		   "option recoveries needs a value");
+		   "option recoveries needs a value: it is a number from 0 to "
+		   "256");
+	expect_bad("hugetmpfs -o recover=none d", "bad value 'none' for option "
+		   "recover: it is mapped, all or off");
 	expect_bad("hugetmpfs -o passthrough=yes d", "bad value 'yes' for "
 		   "option passthrough: it is on or off");
 }

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The queue of works: its order, what joins what, its bounds, and settings
+ * that change while works wait and run.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <errno.h>
+#include <sched.h>
+#include <cmocka.h>
+
+#include <hugetmpfs/ioctl.h>
+
+#include "fake/engine.h"
+#include "fake/gate.h"
+
+#define PAGES HUGETMPFS_EXTENT_PAGES
+
+static struct engine engine;
+static struct caller caller, second;
+
+/* The extents in the order in which their collapse was begun. */
+static uint64_t order[64];
+static unsigned nr_order;
+
+static int setup(void **state)
+{
+	(void) state;
+	fake_mm_init(&engine.fake, 1024);
+	nr_order = 0;
+	return 0;
+}
+
+static void submit(struct caller *who, uint64_t first, uint32_t nr)
+{
+	caller_init(who);
+	assert_int_equal(recovery_submit(engine.recovery, &engine.file, first,
+					 nr, 0, caller_done, who, NULL),
+			 0);
+}
+
+static void offer(uint64_t first, uint32_t nr)
+{
+	assert_int_equal(recovery_offer(engine.recovery, &engine.file, first,
+					nr),
+			 0);
+}
+
+static void set(const char *text)
+{
+	struct recovery_settings settings;
+	char error[256];
+
+	recovery_settings_get(engine.recovery, &settings);
+	assert_int_equal(recovery_settings_parse(&settings, text, error,
+						 sizeof(error)), 0);
+	assert_int_equal(recovery_settings_set(engine.recovery, &settings), 0);
+}
+
+static void wait_count(enum recovery_counter which, uint64_t nr)
+{
+	while (atomic_load(&engine.counters.count[which]) < nr)
+		sched_yield();
+}
+
+static void wait_load(unsigned queued, unsigned running)
+{
+	struct recovery_load load;
+
+	for (;;) {
+		recovery_load(engine.recovery, &load);
+		if (load.queued == queued && load.running == running)
+			return;
+		sched_yield();
+	}
+}
+
+static void order_hook(void *arg, enum fake_op op, uint64_t index)
+{
+	gate_hook(arg, op, index);
+	/* one worker: nobody else writes here */
+	if (op == FAKE_COLLAPSE || op == FAKE_MAPPER_COLLAPSE)
+		order[nr_order++] = index;
+}
+
+/* By name, used by small pages, gone on with, the rest. */
+static void test_order(void **state)
+{
+	static const uint64_t expected[] = {0, 30, 11, 10, 41, 20, 21};
+	struct fake_mapper *mapper = &engine.fake.mappers[0];
+
+	(void) state;
+	mapper->present = true;
+	mapper->by_pte[10] = true;
+	mapper->by_pte[11] = true;
+	engine_start(&engine, 1);
+	/* brought in, and then no huge page: partial */
+	fake_mm_set(&engine.fake, 11, PAGES - 9, 9, false);
+	fake_mm_set(&engine.fake, 41, PAGES - 9, 9, false);
+	fake_mm_fail(&engine.fake, FAKE_MAPPER_COLLAPSE, FAKE_ANY, -ENOMEM, 2);
+	engine_recover(&engine, &caller, 11, 1, 0);
+	engine_recover(&engine, &caller, 41, 1, 0);
+	assert_int_equal(engine_count(&engine, recov_partial), 2);
+	gate_close(&engine.fake, FAKE_MAPPER_COLLAPSE, 0);
+	engine.fake.hook = order_hook;
+	submit(&caller, 0, 1);
+	gate_wait();
+	offer(20, 2);
+	offer(41, 1);
+	offer(10, 1);
+	offer(11, 1);
+	submit(&second, 30, 1);
+	gate_open();
+	wait_count(RECOVERY_COUNT_recov_completed, 7);
+	assert_int_equal(nr_order, 7);
+	for (unsigned i = 0; i < 7; i++)
+		assert_int_equal(order[i], expected[i]);
+	assert_int_equal(engine_count(&engine, resume_teamed), 2);
+	engine_stop(&engine);
+}
+
+static void test_dedupe(void **state)
+{
+	(void) state;
+	engine_start(&engine, 1);
+	gate_close(&engine.fake, FAKE_COLLAPSE, 0);
+	submit(&caller, 0, 1);
+	gate_wait();
+	offer(5, 2);
+	offer(6, 2);
+	offer(5, 2);
+	gate_open();
+	wait_count(RECOVERY_COUNT_recov_completed, 4);
+	wait_load(0, 0);
+	assert_int_equal(engine_count(&engine, work_queued), 4);
+	assert_int_equal(engine_count(&engine, work_already), 3);
+	for (uint64_t i = 5; i < 8; i++)
+		assert_int_equal(engine.fake.extents[i].collapsed, 1);
+	engine_stop(&engine);
+}
+
+/* One that waits for a budget, and then is asked for by name. */
+static void test_raise(void **state)
+{
+	(void) state;
+	engine_start(&engine, 1);
+	set("bytes_per_second=1");
+	offer(6, 3);
+	wait_count(RECOVERY_COUNT_recov_completed, 1);
+	wait_load(2, 0);
+	submit(&caller, 7, 1);
+	caller_wait(&caller);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	assert_int_equal(engine_count(&engine, work_already), 1);
+	wait_load(1, 0);
+	assert_int_equal(engine.fake.extents[8].collapsed, 0);
+	/* the wait ends with the limit */
+	set("bytes_per_second=0");
+	wait_count(RECOVERY_COUNT_recov_completed, 3);
+	engine_stop(&engine);
+}
+
+/* One of the background that is under way is not for who asks by name. */
+static void test_ask_running(void **state)
+{
+	(void) state;
+	engine_start(&engine, 2);
+	fake_mm_set(&engine.fake, 3, PAGES - 2, 2, false);
+	gate_close(&engine.fake, FAKE_WILLNEED, 3);
+	offer(3, 1);
+	gate_wait();
+	/* from here on it has more holes than the background may fill */
+	fake_mm_set(&engine.fake, 3, PAGES - 200, 0, false);
+	submit(&caller, 3, 1);
+	caller_wait(&caller);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	assert_int_equal(engine_count(&engine, work_queued), 2);
+	assert_int_equal(engine_count(&engine, work_already), 0);
+	gate_open();
+	wait_load(0, 0);
+	assert_int_equal(engine.fake.extents[3].collapsed, 1);
+	engine_stop(&engine);
+}
+
+static void test_max_holes(void **state)
+{
+	(void) state;
+	engine_start(&engine, 1);
+	fake_mm_set(&engine.fake, 1, PAGES - 64, 0, false);
+	fake_mm_set(&engine.fake, 2, PAGES - 65, 0, false);
+	offer(1, 3);
+	wait_count(RECOVERY_COUNT_recov_completed, 2);
+	wait_load(0, 0);
+	assert_int_equal(engine.fake.extents[1].collapsed, 1);
+	assert_int_equal(engine.fake.extents[2].collapsed, 0);
+	set("max_holes=65");
+	offer(2, 1);
+	wait_count(RECOVERY_COUNT_recov_completed, 3);
+	fake_mm_set(&engine.fake, 4, 1, 0, false);
+	engine_recover(&engine, &caller, 4, 1, 0);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	engine_stop(&engine);
+}
+
+/* The background is bounded, and leaves room for who asks. */
+static void test_full(void **state)
+{
+	(void) state;
+	engine_start(&engine, 1);
+	set("bytes_per_second=1");
+	offer(0, 2);
+	wait_count(RECOVERY_COUNT_recov_completed, 1);
+	wait_load(1, 0);
+	for (int i = 0; i < 31; i++)
+		offer(512, 512);
+	offer(1, 510);
+	assert_int_equal(engine_count(&engine, work_too_many), 0);
+	assert_int_equal(recovery_offer(engine.recovery, &engine.file, 1, 3),
+			 -EAGAIN);
+	assert_int_equal(engine_count(&engine, work_too_many), 3);
+	engine_recover(&engine, &caller, 600, 1, 0);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	engine_stop(&engine);
+}
+
+/* Off: who waits is told at once, though a worker is stuck. */
+static void test_off(void **state)
+{
+	(void) state;
+	engine_start(&engine, 1);
+	gate_close(&engine.fake, FAKE_COLLAPSE, 0);
+	submit(&caller, 0, 40);
+	gate_wait();
+	submit(&second, 100, 2);
+	offer(200, 100);
+	set("recoveries=0");
+	caller_wait(&second);
+	assert_int_equal(second.error, 0);
+	assert_int_equal(second.nr, 2);
+	assert_int_equal(second.extents[1].reason, HUGETMPFS_REASON_POLICY);
+	assert_int_equal(second.extents[1].state, HUGETMPFS_SMALL);
+	assert_int_equal(recovery_offer(engine.recovery, &engine.file, 1, 1),
+			 -EPERM);
+	engine_recover(&engine, &second, 300, 1, 0);
+	assert_int_equal(second.extents[0].reason, HUGETMPFS_REASON_POLICY);
+	gate_open();
+	caller_wait(&caller);
+	/* what was in the kernel's hands is done, the rest is not begun */
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	for (unsigned i = 1; i < 40; i++)
+		assert_int_equal(caller.extents[i].reason,
+				 HUGETMPFS_REASON_POLICY);
+	wait_load(0, 0);
+	set("recoveries=2");
+	engine_recover(&engine, &second, 300, 10, 0);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(second.extents[i].reason,
+				 HUGETMPFS_REASON_DONE);
+	for (unsigned i = 200; i < 300; i++)
+		assert_int_equal(engine.fake.extents[i].collapsed, 0);
+	engine_stop(&engine);
+}
+
+/* As many works at a time as are set, whatever was set before. */
+static void test_limit(void **state)
+{
+	(void) state;
+	engine_start(&engine, 3);
+	gate_close(&engine.fake, FAKE_LOOK, 0);
+	for (int i = 0; i < 3; i++)
+		offer(0, 1);
+	while (gate_waiting() != 3)
+		sched_yield();
+	submit(&caller, 5, 1);
+	set("recoveries=4");
+	caller_wait(&caller);
+	set("recoveries=1");
+	submit(&second, 6, 1);
+	gate_open();
+	caller_wait(&second);
+	wait_load(0, 0);
+	assert_int_equal(engine.fake.extents[0].collapsed, 1);
+	engine_stop(&engine);
+}
+
+static void *change_settings(void *arg)
+{
+	static const char *const texts[] = {
+		"recoveries=1", "recoveries=8", "recoveries=0",
+		"recoveries=3,bytes_per_second=1g", "recoveries=256",
+		"recoveries=2,bytes_per_second=0,cpu_percent=1",
+		"cpu_percent=0",
+	};
+	atomic_bool *stop = arg;
+
+	for (unsigned i = 0; !atomic_load(stop); i++)
+		set(texts[i % (sizeof(texts) / sizeof(texts[0]))]);
+	return NULL;
+}
+
+/* Nothing is lost, whatever the settings do meanwhile. */
+static void test_change(void **state)
+{
+	atomic_bool stop = false;
+	pthread_t thread;
+
+	(void) state;
+	engine_start(&engine, 2);
+	assert_int_equal(pthread_create(&thread, NULL, change_settings, &stop),
+			 0);
+	for (unsigned i = 0; i < 200; i++) {
+		recovery_offer(engine.recovery, &engine.file, i % 500, 64);
+		engine_recover(&engine, &caller, i, 16, 0);
+		assert_int_equal(caller.error, 0);
+		assert_int_equal(caller.nr, 16);
+		for (unsigned j = 0; j < 16; j++)
+			assert_true(caller.extents[j].reason ==
+					    HUGETMPFS_REASON_DONE ||
+				    caller.extents[j].reason ==
+					    HUGETMPFS_REASON_POLICY);
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	set("recoveries=8,cpu_percent=0,bytes_per_second=0");
+	engine_recover(&engine, &caller, 0, 512, 0);
+	for (unsigned i = 0; i < 512; i++) {
+		assert_int_equal(caller.extents[i].reason,
+				 HUGETMPFS_REASON_DONE);
+		assert_int_equal(engine.fake.extents[i].collapsed, 1);
+	}
+	engine_stop(&engine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_order, setup),
+		cmocka_unit_test_setup(test_dedupe, setup),
+		cmocka_unit_test_setup(test_raise, setup),
+		cmocka_unit_test_setup(test_ask_running, setup),
+		cmocka_unit_test_setup(test_max_holes, setup),
+		cmocka_unit_test_setup(test_full, setup),
+		cmocka_unit_test_setup(test_off, setup),
+		cmocka_unit_test_setup(test_limit, setup),
+		cmocka_unit_test_setup(test_change, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
