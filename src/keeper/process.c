@@ -8,6 +8,7 @@
 #include "keeper/process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +39,26 @@ static bool move_environment(void)
 	return copy;
 }
 
+/* Or else what is opened next would take their places. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 void process_init(int argc, char **argv)
 {
 	char *end = argv[0];
 	char **old_environ = environ;
 
+	open_standard_fds();
+	/* who ignores it has its children reaped unasked */
+	signal(SIGCHLD, SIG_DFL);
 	for (int i = 0; i < argc; i++) {
 		if (argv[i] != end)
 			break;

@@ -6,8 +6,9 @@
 #define KEEPER_PROCESS_H
 
 /*
- * Remembers where the command line lies in memory. For main(), first of all;
- * moves the environment.
+ * For main(), first of all: makes up for what a caller may have done to
+ * standard fds and SIGCHLD, and remembers where the command line lies in
+ * memory. Moves the environment.
  */
 void process_init(int argc, char **argv);
 

@@ -102,6 +102,35 @@ kill -HUP "$(mount_daemon)" "$(mount_keeper)"
 sleep 0.2
 assert ls "$MNT"
 
+echo "standard fds may be closed and SIGCHLD ignored at the start"
+umount "$MNT"
+(
+	trap '' CHLD
+	exec "$HUGETMPFS" "$MNT" <&- >&- 2>&-
+)
+while_it_serves
+ends_by umount "$MNT"
+(
+	trap '' CHLD
+	exec "$HUGETMPFS" -o strange "$MNT" <&- 2>&-
+) && fail "an unknown option is accepted"
+
+echo "a mount point may have any name"
+odd=$HT_DIR/$'a b\n\\c\t#'
+mkdir "$odd"
+"$HUGETMPFS" "$odd"
+assert_status 2 "$HUGETMPFS" "$odd"
+"$HUGETMPFS" -o remount,size=1M "$odd"
+"$HUGETMPFSCTL" status --no-scan "$odd" >"$HT_DIR/status"
+pid=$(sed -n 's/^keeper_pid *//p' "$HT_DIR/status")
+kill -KILL "$(tr -d ' ' <"/proc/$pid/task/$pid/children")"
+wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$pid/mount"
+"$HUGETMPFS" --attach "$odd"
+assert_eq "$(stat -f -c %b "$odd")" 256 "blocks"
+umount "$odd"
+wait_for 10 is_gone "$pid"
+mount_start
+
 echo "a second one on the same place is refused, beside it is not"
 assert_status 2 "$HUGETMPFS" "$MNT"
 assert_eq "$OUT" "hugetmpfs: a hugetmpfs is mounted on $MNT already" "message"
