@@ -54,17 +54,25 @@ bad 1 "hugetmpfs: bad value 'all,of' for option debug: it is a list of all, \
 fuse, namespace, recovery, mm, control, keeper" -d all,of "$MNT"
 
 echo "options that the kernel refuses"
-bad 1 "hugetmpfs: bad value '12x' for option size" -o size=12x "$MNT"
-bad 1 "hugetmpfs: bad value '' for option size" -o size= "$MNT"
+bad 1 "hugetmpfs: bad value '12x' for option size: it is \
+bytes, with k, m or g after it, or a percentage of the memory like 50%" -o size=12x "$MNT"
+bad 1 "hugetmpfs: bad value '' for option size: it is \
+bytes, with k, m or g after it, or a percentage of the memory like 50%" -o size= "$MNT"
 bad 1 "hugetmpfs: option size needs a value" -o size "$MNT"
-bad 1 "hugetmpfs: bad value '-5' for option size" -o size=-5 "$MNT"
+bad 1 "hugetmpfs: bad value '-5' for option size: it is \
+bytes, with k, m or g after it, or a percentage of the memory like 50%" -o size=-5 "$MNT"
 bad 1 "hugetmpfs: value '99999999999999999999' of option size is too large" \
 	-o size=99999999999999999999 "$MNT"
-bad 1 "hugetmpfs: bad value 'x' for option nr_inodes" -o nr_inodes=x "$MNT"
-bad 1 "hugetmpfs: bad value '9' for option mode" -o mode=9 "$MNT"
-bad 1 "hugetmpfs: bad value 'root' for option uid" -o uid=root "$MNT"
-bad 1 "hugetmpfs: bad value 'often' for option huge" -o huge=often "$MNT"
-bad 1 "hugetmpfs: bad value 'bind:0,77' for option mpol" \
+bad 1 "hugetmpfs: bad value 'x' for option nr_inodes: it is \
+a number, with k, m or g after it, 0 for no limit" -o nr_inodes=x "$MNT"
+bad 1 "hugetmpfs: bad value '9' for option mode: it is \
+an octal number up to 7777" -o mode=9 "$MNT"
+bad 1 "hugetmpfs: bad value 'root' for option uid: it is \
+the number of a user" -o uid=root "$MNT"
+bad 1 "hugetmpfs: bad value 'often' for option huge: it is \
+never, always, within_size or advise" -o huge=often "$MNT"
+bad 1 "hugetmpfs: bad value 'bind:0,77' for option mpol: it is \
+a policy like interleave or bind:0-1 with nodes that this machine has" \
 	-o mpol=bind:0,77,ro "$MNT"
 
 echo "the mount point"

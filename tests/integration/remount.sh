@@ -62,7 +62,8 @@ echo "what the use forbids, or nobody knows, changes nothing"
 refused 2 size=4M "size=4M: too small a size for current use"
 refused 2 huge=never,nr_inodes=2 \
 	"huge=never,nr_inodes=2: too few inodes for current use"
-refused 1 size=1G,huge=often "bad value 'often' for option huge"
+refused 1 size=1G,huge=often \
+	"bad value 'often' for option huge: it is never, always, within_size or advise"
 refused 1 size=1G,strange "unknown option 'strange'"
 refused 1 size=1G,passthrough=off \
 	"option passthrough=off cannot be changed by remount: mount anew"
