@@ -15,6 +15,12 @@
 #define HUGETMPFS_EXTENT_PAGES 512
 
 /*
+ * Extents of the longest file that there can be, but for the last one: it ends
+ * where no offset reaches, so nobody can map it.
+ */
+#define HUGETMPFS_MAX_EXTENTS ((uint64_t) INT64_MAX >> HUGETMPFS_EXTENT_SHIFT)
+
+/*
  * State of an extent, X(CONSTANT, name, meaning). The first that fits is the
  * state: an extent with pages on swap is "swapped" also when it has holes.
  */

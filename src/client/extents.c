@@ -39,8 +39,11 @@ static int extents_call(int fd, unsigned long request, uint64_t first,
 	uint32_t filled = 0;
 	int ret;
 
-	if (nr == 0 || nr > INT_MAX || !extents)
+	if (nr == 0 || nr > INT_MAX || !extents ||
+	    first >= HUGETMPFS_MAX_EXTENTS)
 		return -EINVAL;
+	if (nr > HUGETMPFS_MAX_EXTENTS - first)
+		nr = (uint32_t) (HUGETMPFS_MAX_EXTENTS - first);
 	while (filled < nr) {
 		memset(&slice, 0, offsetof(struct hugetmpfs_ioc_extents,
 					   extents));

@@ -16,6 +16,7 @@
 #include <hugetmpfs/protocol.h>
 #include <hugetmpfs/types.h>
 
+#include "base/log.h"
 #include "control/answer.h"
 #include "control/scan.h"
 #include "control/server.h"
@@ -243,6 +244,7 @@ void command_run(const struct control_config *config, char *text,
 		*argument++ = '\0';
 	else
 		argument = text + length;
+	log_debug(CONTROL, "control: request %s %s", text, argument);
 	if (!unescape(argument)) {
 		answer_error(answer, -EINVAL, "unknown escape");
 		return;

@@ -145,6 +145,28 @@ static void file_close(struct scan *scan)
 	scan->file_fd = -1;
 }
 
+/* How many extents of the open file can be looked at. */
+static uint64_t file_end(const struct scan *scan)
+{
+	uint64_t end = (scan->file_bytes + HUGETMPFS_EXTENT_BYTES - 1) /
+		       HUGETMPFS_EXTENT_BYTES;
+
+	return end < HUGETMPFS_MAX_EXTENTS ? end : HUGETMPFS_MAX_EXTENTS;
+}
+
+/* Steps over extents without data. */
+static void file_skip(struct scan *scan, uint64_t end)
+{
+	off_t data = lseek(scan->file_fd,
+			   (off_t) (scan->extent * HUGETMPFS_EXTENT_BYTES),
+			   SEEK_DATA);
+	uint64_t next = data < 0 ? end :
+				   (uint64_t) data / HUGETMPFS_EXTENT_BYTES;
+
+	if (next > scan->extent)
+		add_holes(scan, next < end ? next : end);
+}
+
 /* The next few extents of the open file that have data, or its end. */
 static int file_step(struct scan *scan)
 {
@@ -152,31 +174,25 @@ static int file_step(struct scan *scan)
 		.fd = scan->file_fd,
 		.ino = scan->file_ino,
 	};
-	off_t data = lseek(scan->file_fd,
-			   (off_t) (scan->extent * HUGETMPFS_EXTENT_BYTES),
-			   SEEK_DATA);
-	uint64_t size;
-	int ret;
+	uint64_t end = file_end(scan), size, nr;
+	int ret = 0;
 
-	if (data < 0) {
-		uint64_t end = (scan->file_bytes + HUGETMPFS_EXTENT_BYTES - 1) /
-			       HUGETMPFS_EXTENT_BYTES;
-
-		if (end > scan->extent)
-			add_holes(scan, end);
-		file_close(scan);
-		return 0;
+	if (scan->extent < end)
+		file_skip(scan, end);
+	if (scan->extent < end) {
+		nr = end - scan->extent;
+		ret = recovery_map(scan->recovery, &file, scan->extent,
+				   nr < SCAN_EXTENTS ? (uint32_t) nr :
+						       SCAN_EXTENTS,
+				   scan->extents, &size);
 	}
-	add_holes(scan, (uint64_t) data / HUGETMPFS_EXTENT_BYTES);
-	ret = recovery_map(scan->recovery, &file, scan->extent, SCAN_EXTENTS,
-			   scan->extents, &size);
 	if (ret > 0) {
 		add_extents(&scan->totals, scan->extents, ret);
 		scan->extent += (uint64_t) ret;
 		scan->file_bytes = size;
 		return 0;
 	}
-	/* cut off meanwhile, or it cannot be looked at */
+	/* the end; or it was cut off meanwhile, or cannot be looked at */
 	scan->totals.nr_unreadable += ret < 0;
 	file_close(scan);
 	return ret == -ENOMEM ? ret : 0;

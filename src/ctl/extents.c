@@ -45,15 +45,21 @@ static uint64_t next_data(int fd, uint64_t first, uint64_t end)
 	off_t data = lseek(fd, (off_t) (first * HUGETMPFS_EXTENT_BYTES),
 			   SEEK_DATA);
 
-	if (data < 0)
-		return errno == ENXIO ? end : first;
-	return (uint64_t) data / HUGETMPFS_EXTENT_BYTES;
+	uint64_t next = first;
+
+	if (data >= 0)
+		next = (uint64_t) data / HUGETMPFS_EXTENT_BYTES;
+	else if (errno == ENXIO)
+		next = end;
+	return next < end ? next : end;
 }
 
 static uint64_t extents_in(uint64_t size_bytes)
 {
-	return size_bytes / HUGETMPFS_EXTENT_BYTES +
-	       (size_bytes % HUGETMPFS_EXTENT_BYTES != 0);
+	uint64_t nr = size_bytes / HUGETMPFS_EXTENT_BYTES +
+		      (size_bytes % HUGETMPFS_EXTENT_BYTES != 0);
+
+	return nr < HUGETMPFS_MAX_EXTENTS ? nr : HUGETMPFS_MAX_EXTENTS;
 }
 
 int extents_visit(int fd, struct extents_visitor *visitor)
@@ -75,7 +81,7 @@ int extents_visit(int fd, struct extents_visitor *visitor)
 		first += nr;
 		nr = EXTENTS_SLICE;
 		end = extents_in(visitor->size_bytes);
-		next = next_data(fd, first, end);
+		next = first < end ? next_data(fd, first, end) : first;
 		if (next > first) {
 			ret = visitor->holes(visitor, first, next - first);
 			if (ret)

@@ -108,6 +108,14 @@ if command -v g++ >/dev/null; then
 		-I"$HT_SRC/include" "$HT_DIR/header.cc"
 fi
 
+if command -v pkg-config >/dev/null; then
+	export PKG_CONFIG_PATH=$HT_BUILD
+	assert pkg-config --validate hugetmpfs
+	assert_match "$(pkg-config --libs hugetmpfs)" '-lhugetmpfs' "libraries"
+	assert_eq "$(pkg-config --modversion hugetmpfs)" \
+		"$(hugetmpfsctl --version | cut -d' ' -f2)" "version"
+fi
+
 # ---- completion ----
 
 . "$HT_SRC/contrib/completions/hugetmpfsctl.bash"

@@ -82,10 +82,18 @@ assert_eq "$(jq -c '.extents, .summary.coverage_percent' <<<"$OUT" |
 # as long as a file can be: at once, and in few lines
 truncate -s $(((1 << 63) - 1)) "$MNT/longest"
 printf x | dd of="$MNT/longest" bs=1 seek=$((1 << 40)) conv=notrunc status=none
+# its last two extents: the one at the very end can be mapped by nobody
+printf x | dd of="$MNT/longest" bs=1 seek=$(((1 << 63) - (4 << 20))) \
+	conv=notrunc status=none
+printf x | dd of="$MNT/longest" bs=1 seek=$(((1 << 63) - 8192)) \
+	conv=notrunc status=none
 assert_status 0 timeout 20 "$ctl" map "$MNT/longest"
-assert_match "$OUT" 'hole +4398046511103 ' "longest file"
+assert_match "$OUT" 'hole +4398046511101 ' "longest file"
 assert_match "$OUT" $'\n    524288  p\.\.\.' "longest file"
+assert_match "$OUT" $'\n4398046511040  \.{62}p\n' "end of the longest file"
 assert_le "$(wc -l <<<"$OUT")" 20 "lines"
+assert_status 0 timeout 20 "$ctl" recover --dry-run "$MNT/longest"
+assert_match "$OUT" '4398046511102-4398046511102 ' "its plan"
 
 # ---- bad input ----
 
