@@ -58,6 +58,32 @@ static bool read_log(int fs_fd, char *text, size_t size)
 	return found;
 }
 
+/* What tmpfs takes for an option, for whoever gave it something else. */
+static const char *allowed(const char *name)
+{
+	static const struct {
+		const char *name;
+		const char *values;
+	} options[] = {
+		{ "size", "bytes, with k, m or g after it, or a percentage of "
+			  "the memory like 50%" },
+		{ "nr_blocks", "a number of pages, with k, m or g after it" },
+		{ "nr_inodes", "a number, with k, m or g after it, 0 for no "
+			       "limit" },
+		{ "mode", "an octal number up to 7777" },
+		{ "uid", "the number of a user" },
+		{ "gid", "the number of a group" },
+		{ "huge", "never, always, within_size or advise" },
+		{ "mpol", "a policy like interleave or bind:0-1 with nodes "
+			  "that this machine has" },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (!strcmp(options[i].name, name))
+			return options[i].values;
+	return "something else, see tmpfs(5)";
+}
+
 static int set_option(int fs_fd, const char *name, const char *value,
 		      char *error, size_t error_size)
 {
@@ -76,8 +102,8 @@ static int set_option(int fs_fd, const char *name, const char *value,
 	else if (ret == -EINVAL && !value)
 		say(error, error_size, "option %s needs a value", name);
 	else if (ret == -EINVAL)
-		say(error, error_size, "bad value '%s' for option %s", value,
-		    name);
+		say(error, error_size, "bad value '%s' for option %s: it is %s",
+		    value, name, allowed(name));
 	else
 		say(error, error_size, "option %s%s%s: %s", name,
 		    value ? "=" : "", value ? value : "", strerror(-ret));

@@ -227,7 +227,7 @@ static int exit_code(const struct recover_run *run)
 		return CTL_ERROR;
 	if (interrupted || run->nr_failed)
 		return CTL_PARTLY;
-	if (!run->dry_run && recover_nr_missed(&run->total))
+	if (!run->dry_run && run->total.nr_missed)
 		return CTL_PARTLY;
 	return CTL_DONE;
 }

@@ -165,6 +165,18 @@ static int recover_holes(struct extents_visitor *visitor, uint64_t first,
 	return visit->plan ? plan_add(visit->plan, &hole, nr) : 0;
 }
 
+/* With a bound on the holes, those with more are as they should be. */
+static uint64_t count_missed(const struct hugetmpfs_summary *after,
+			     uint32_t flags)
+{
+	uint64_t missed = after->nr_extents - after->nr_huge -
+			  after->states[HUGETMPFS_HOLE];
+
+	if (flags & HUGETMPFS_RECOVER_BOUNDED)
+		missed -= after->reasons[HUGETMPFS_REASON_TOO_MANY_HOLES];
+	return missed;
+}
+
 void recover_file(int path_fd, const char *path, uint32_t flags,
 		  struct plan *plan,
 		  struct progress *progress,
@@ -200,6 +212,7 @@ void recover_file(int path_fd, const char *path, uint32_t flags,
 	close(fd);
 	result->size_bytes = visit.visitor.size_bytes;
 	result->time_ns = clock_now_ns() - start;
+	result->nr_missed = count_missed(&result->after, flags);
 }
 
 static void summary_add(struct hugetmpfs_summary *total,
@@ -223,17 +236,9 @@ void recover_result_add(struct recover_result *total,
 	summary_add(&total->before, &result->before);
 	summary_add(&total->after, &result->after);
 	total->nr_recovered += result->nr_recovered;
+	total->nr_missed += result->nr_missed;
 	total->size_bytes += result->size_bytes;
 	total->time_ns += result->time_ns;
-}
-
-uint64_t recover_nr_missed(const struct recover_result *result)
-{
-	const struct hugetmpfs_summary *after = &result->after;
-
-	return after->nr_extents - after->nr_huge -
-	       after->states[HUGETMPFS_HOLE] -
-	       after->reasons[HUGETMPFS_REASON_TOO_MANY_HOLES];
 }
 
 double recover_bytes_per_second(const struct recover_result *result)

@@ -18,6 +18,7 @@ struct recover_result {
 	struct hugetmpfs_summary before;
 	struct hugetmpfs_summary after;	/* a dry run: as before */
 	uint64_t nr_recovered;		/* extents that are huge now */
+	uint64_t nr_missed;		/* that should be huge and are not */
 	uint64_t size_bytes;
 	uint64_t time_ns;
 	int error;			/* 0 or a negative errno */
@@ -37,9 +38,6 @@ void recover_file(int path_fd, const char *path, uint32_t flags,
 /* Adds the result of a file to that of all; not the error. */
 void recover_result_add(struct recover_result *total,
 			const struct recover_result *result);
-
-/* Extents with data that should be huge and are not after all. */
-uint64_t recover_nr_missed(const struct recover_result *result);
 
 double recover_bytes_per_second(const struct recover_result *result);
 

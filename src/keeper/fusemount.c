@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Mounting and unmounting with mount(2) and umount2(2), by the numbers that
- * mountinfo gives.
+ * mountinfo gives. Those are used again as soon as a mount has ended, likely by
+ * the next mount at the same place; so a mount also has a number that never is
+ * (Linux 6.8).
  */
 #include "keeper/fusemount.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,6 +34,49 @@ static int open_device(void)
 	else
 		log_error("cannot open /dev/fuse: %s", strerror(-ret));
 	return ret;
+}
+
+/* ABI of Linux 6.8; the headers of the build may be older. */
+#define STATX_UNIQUE_ID 0x4000U
+#define NR_STATMOUNT	457
+struct mount_request {
+	uint32_t size;
+	uint32_t spare;
+	uint64_t id;
+	uint64_t param;
+};
+
+/*
+ * The unique id of what is mounted at a path, 0 when there is none. This alone
+ * looks at the mount itself, but no daemon is asked: O_PATH opens nothing, and
+ * attributes are not fetched.
+ */
+static uint64_t unique_id_at(const char *path)
+{
+	struct statx st;
+	uint64_t id = 0;
+	int fd;
+
+	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (!statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		   STATX_UNIQUE_ID, &st) && (st.stx_mask & STATX_UNIQUE_ID))
+		id = st.stx_mnt_id;
+	close(fd);
+	return id;
+}
+
+/* Whether a mount with this unique id is in this mount namespace. */
+static bool has_unique_id(uint64_t id)
+{
+	struct mount_request request = { .size = sizeof(request), .id = id };
+	uint64_t buffer[64]; /* for the fixed part, of which nothing is asked */
+
+	if (!id)
+		return true;
+	return !syscall(NR_STATMOUNT, &request, buffer, sizeof(buffer), 0) ||
+	       errno != ENOENT;
 }
 
 static int do_mount(int fuse_fd, const char *mountpoint, const char *source,
@@ -72,6 +120,7 @@ int fusemount_create(struct fusemount *mount, const char *mountpoint,
 	}
 	mount->id = info.id;
 	mount->dev = info.dev;
+	mount->unique_id = unique_id_at(mountpoint);
 	mountinfo_free(&info);
 	return 0;
 
@@ -80,12 +129,13 @@ err_close:
 	return ret;
 }
 
-/* Ids are used again after an unmount, so the device must be ours, too. */
 static int find(const struct fusemount *mount, struct mountinfo *info)
 {
 	int ret = mountinfo_by_id(mount->id, info);
 
-	if (!ret && info->dev != mount->dev) {
+	/* in this order: as long as ours is there, its id is no other's */
+	if (!ret && (info->dev != mount->dev ||
+		     !has_unique_id(mount->unique_id))) {
 		mountinfo_free(info);
 		ret = -ENOENT;
 	}
@@ -124,6 +174,13 @@ int fusemount_umount(const struct fusemount *mount, int flags)
 out_free_info:
 	mountinfo_free(&info);
 	return ret;
+}
+
+bool fusemount_is_disconnected(const struct fusemount *mount)
+{
+	struct pollfd pollfd = { .fd = mount->fuse_fd };
+
+	return poll(&pollfd, 1, 0) == 1 && (pollfd.revents & POLLERR);
 }
 
 void fusemount_close(struct fusemount *mount)

@@ -7,13 +7,15 @@
 #define KEEPER_FUSEMOUNT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define FUSEMOUNT_TYPE "fuse.hugetmpfs"
 
 struct fusemount {
 	int fuse_fd;	/* /dev/fuse, or -1 */
-	int id;		/* of the mount in mountinfo */
+	int id;		/* of the mount in mountinfo; used again after it */
+	uint64_t unique_id; /* never used again; 0: the kernel has none */
 	dev_t dev;
 };
 
@@ -36,6 +38,9 @@ bool fusemount_is_mounted(const struct fusemount *mount, unsigned long *flags);
  * or something is mounted over it, or another negative errno.
  */
 int fusemount_umount(const struct fusemount *mount, int flags);
+
+/* Whether the kernel has ended the connection: by unmount, or by an abort. */
+bool fusemount_is_disconnected(const struct fusemount *mount);
 
 /* Closes /dev/fuse: with the last such fd the kernel aborts the connection. */
 void fusemount_close(struct fusemount *mount);

@@ -216,7 +216,6 @@ static bool take_report(struct keeper *keeper)
 static void log_death(const struct keeper *keeper, int status)
 {
 	const char *path = mountpoint_of(keeper);
-	int pid = (int) getpid();
 
 	if (WIFSIGNALED(status))
 		log_error("the daemon of %s was killed by signal %d (%s)", path,
@@ -226,18 +225,26 @@ static void log_death(const struct keeper *keeper, int status)
 			  WEXITSTATUS(status));
 	else
 		log_error("the connection of %s was aborted", path);
-	if (keeper->has_served)
-		log_error("the files of %s are kept by process %d: "
-			  "hugetmpfs --attach %s mounts them again, "
-			  "kill %d drops them", path, pid, path, pid);
+}
+
+static void log_kept(const struct keeper *keeper)
+{
+	const char *path = mountpoint_of(keeper);
+	int pid = (int) getpid();
+
+	log_error("the files of %s are kept by process %d: "
+		  "hugetmpfs --attach %s mounts them again, "
+		  "kill %d drops them", path, pid, path, pid);
 }
 
 /* Waits for an attach from here on. */
 static void become_dead(struct keeper *keeper)
 {
+	bool is_mounted;
+
 	keeper->state = KEEPER_DEAD;
-	fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
-	runtime_publish(&keeper->runtime, keeper->mount.dev,
+	is_mounted = fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
+	runtime_publish(&keeper->runtime, is_mounted ? keeper->mount.dev : 0,
 			mountpoint_of(keeper), true);
 }
 
@@ -252,38 +259,54 @@ static void fail_attach(struct keeper *keeper, int error)
 	become_dead(keeper);
 }
 
+/*
+ * Whether the mount has ended before its daemon did, however that ended. An
+ * aborted connection is no end: the mount is there still.
+ */
+static bool has_ended(const struct keeper *keeper)
+{
+	return fusemount_is_disconnected(&keeper->mount) &&
+	       !fusemount_is_mounted(&keeper->mount, NULL);
+}
+
+/* The first daemon has ended before it served. */
+static void fail_start(struct keeper *keeper, int status)
+{
+	if (keeper->is_given_up)
+		log_error("mounting %s was given up", mountpoint_of(keeper));
+	else if (WIFSIGNALED(status))
+		log_death(keeper, status);
+	else if (!WEXITSTATUS(status))
+		log_error("%s was unmounted before it served",
+			  mountpoint_of(keeper));
+	/* otherwise it has said itself why */
+	fusemount_umount(&keeper->mount, MNT_DETACH);
+	keeper->state = KEEPER_ENDED;
+	keeper->result = -EIO;
+}
+
 static void on_daemon_end(struct keeper *keeper)
 {
-	bool was_starting, unmounted;
+	bool mount_ended;
 	int status;
 
 	while (take_report(keeper))
 		;
-	was_starting = keeper->state == KEEPER_STARTING;
 	status = child_reap(&keeper->daemon);
-	unmounted = WIFEXITED(status) && !WEXITSTATUS(status) &&
-		    !fusemount_is_mounted(&keeper->mount, NULL);
+	mount_ended = has_ended(keeper);
 	fusemount_close(&keeper->mount);
-	if (unmounted && keeper->client_fd < 0) {
-		if (was_starting)
-			log_error("%s was unmounted before it served",
-				  mountpoint_of(keeper));
-		keeper->state = KEEPER_ENDED;
-		keeper->result = was_starting ? -EIO : 0;
+	if (!keeper->has_served) {
+		fail_start(keeper, status);
 		return;
 	}
-	/* the first daemon has said itself why it does not come up */
-	if (keeper->is_given_up)
-		log_error("mounting %s was given up", mountpoint_of(keeper));
-	else if (keeper->has_served || WIFSIGNALED(status))
+	if (!mount_ended || status)
 		log_death(keeper, status);
-	if (!keeper->has_served) {
-		fusemount_umount(&keeper->mount, MNT_DETACH);
-		keeper->state = KEEPER_ENDED;
-		keeper->result = -EIO;
-	} else if (keeper->client_fd >= 0) {
+	if (keeper->client_fd >= 0) {
 		fail_attach(keeper, -EIO);
+	} else if (mount_ended) {
+		keeper->state = KEEPER_ENDED;
 	} else {
+		log_kept(keeper);
 		become_dead(keeper);
 	}
 }

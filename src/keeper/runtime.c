@@ -3,7 +3,7 @@
  * Folders below /run/hugetmpfs. A folder belongs to a living keeper as long as
  * somebody listens on its socket. Between making the folder and listening that
  * is not yet so, therefore both happen under a lock on the parent folder, and
- * so does the clearing away of what dead keepers left.
+ * so does whatever else one keeper changes in the folder of another.
  */
 #include "keeper/runtime.h"
 
@@ -226,73 +226,70 @@ out_close_dir:
 	return ret;
 }
 
-int runtime_publish(const struct runtime *runtime, dev_t dev,
-		    const char *mountpoint, bool is_dead)
-{
-	char *text = NULL, *escaped;
-	int ret = -ENOMEM;
-
-	escaped = runtime_escape(mountpoint);
-	if (escaped && asprintf(&text, "dev %u:%u\nmountpoint %s\nstate %s\n",
-				major(dev), minor(dev), escaped,
-				is_dead ? "dead" : "serving") >= 0)
-		ret = replace_file(runtime->path, text);
-	if (ret)
-		log_error("cannot write %s/" PROTOCOL_MOUNT_NAME ": %s",
-			  runtime->path, strerror(-ret));
-	free(text);
-	free(escaped);
-	return ret;
-}
-
-void runtime_remove(struct runtime *runtime)
-{
-	if (!runtime->path[0])
-		return;
-	close(runtime->listen_fd);
-	remove_folder(runtime->path);
-	runtime->path[0] = '\0';
-}
-
-/* The keys by which a folder is looked for, as they stand in its file. */
-struct keys {
+/* What the file of a folder says. */
+struct folder {
+	char *dev;		/* the whole line, so as the next one */
 	char *mountpoint;
-	char *dev;
+	bool is_dead;
 };
 
-/* Whether the folder of a pid is the one. */
-static bool read_folder(pid_t pid, const struct keys *keys,
-			struct runtime_peer *peer)
+static void free_folder(struct folder *folder)
+{
+	free(folder->dev);
+	free(folder->mountpoint);
+}
+
+/* Reads the file of the folder of a pid. False when there is none. */
+static bool read_folder(pid_t pid, struct folder *folder)
 {
 	char path[80], *line = NULL;
-	bool found = false;
 	size_t size = 0;
 	FILE *stream;
 
+	*folder = (struct folder){ 0 };
 	snprintf(path, sizeof(path),
 		 PROTOCOL_RUNTIME_DIR "/%d/" PROTOCOL_MOUNT_NAME, (int) pid);
 	stream = fopen(path, "re");
 	if (!stream)
 		return false;
-	*peer = (struct runtime_peer){ .keeper_pid = pid };
 	while (getline(&line, &size, stream) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		if (!strcmp(line, keys->dev) ||
-		    (keys->mountpoint && !strcmp(line, keys->mountpoint)))
-			found = true;
+		if (!strncmp(line, "dev ", 4) && !folder->dev)
+			folder->dev = strdup(line);
+		else if (!strncmp(line, "mountpoint ", 11) &&
+			 !folder->mountpoint)
+			folder->mountpoint = strdup(line);
 		else if (!strcmp(line, "state dead"))
-			peer->is_dead = true;
+			folder->is_dead = true;
 	}
 	free(line);
 	fclose(stream);
-	return found;
+	if (folder->dev && folder->mountpoint)
+		return true;
+	free_folder(folder);
+	return false;
 }
 
-static int make_keys(const char *mountpoint, dev_t dev, struct keys *keys)
+static int write_folder(const char *path, const struct folder *folder)
+{
+	char *text;
+	int ret;
+
+	if (asprintf(&text, "%s\n%s\nstate %s\n", folder->dev,
+		     folder->mountpoint,
+		     folder->is_dead ? "dead" : "serving") < 0)
+		return -ENOMEM;
+	ret = replace_file(path, text);
+	free(text);
+	return ret;
+}
+
+/* The lines of a mount; mountpoint may be NULL. */
+static int make_lines(const char *mountpoint, dev_t dev, struct folder *keys)
 {
 	char *escaped;
 
-	*keys = (struct keys){ 0 };
+	*keys = (struct folder){ 0 };
 	if (asprintf(&keys->dev, "dev %u:%u", major(dev), minor(dev)) < 0) {
 		keys->dev = NULL;
 		return -ENOMEM;
@@ -306,15 +303,83 @@ static int make_keys(const char *mountpoint, dev_t dev, struct keys *keys)
 	return keys->mountpoint ? 0 : -ENOMEM;
 }
 
-int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
+/*
+ * The device number of a mount that has ended is used again at once, and its
+ * keeper may not have come to notice: whoever claims ours is one of those. Does
+ * it still keep the files of a dead daemon, then it is found by its path.
+ */
+static void take_dev(const char *dev)
 {
 	struct dirent *entry;
-	struct keys keys;
+	struct folder folder;
+	char path[64];
 	DIR *dir;
 	pid_t pid;
-	int ret;
 
-	ret = make_keys(mountpoint, dev, &keys);
+	dir = opendir(PROTOCOL_RUNTIME_DIR);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		pid = pid_of(entry->d_name);
+		if (!pid || pid == getpid() || !read_folder(pid, &folder))
+			continue;
+		if (!strcmp(folder.dev, dev)) {
+			folder_path(path, sizeof(path), pid);
+			/* which is no mount's, and no longer than any */
+			strcpy(folder.dev, "dev 0:0");
+			write_folder(path, &folder);
+		}
+		free_folder(&folder);
+	}
+	closedir(dir);
+}
+
+int runtime_publish(const struct runtime *runtime, dev_t dev,
+		    const char *mountpoint, bool is_dead)
+{
+	struct folder lines;
+	int lock_fd = -1, ret;
+
+	ret = make_lines(mountpoint, dev, &lines);
+	if (!ret)
+		lock_fd = ret = lock_all();
+	if (ret >= 0) {
+		lines.is_dead = is_dead;
+		if (dev)
+			take_dev(lines.dev);
+		ret = write_folder(runtime->path, &lines);
+		close(lock_fd);
+	}
+	if (ret)
+		log_error("cannot write %s/" PROTOCOL_MOUNT_NAME ": %s",
+			  runtime->path, strerror(-ret));
+	free_folder(&lines);
+	return ret;
+}
+
+void runtime_remove(struct runtime *runtime)
+{
+	int lock_fd;
+
+	if (!runtime->path[0])
+		return;
+	lock_fd = lock_all();
+	close(runtime->listen_fd);
+	remove_folder(runtime->path);
+	runtime->path[0] = '\0';
+	if (lock_fd >= 0)
+		close(lock_fd);
+}
+
+int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
+{
+	struct folder keys, folder;
+	struct dirent *entry;
+	int ret;
+	DIR *dir;
+	pid_t pid;
+
+	ret = make_lines(mountpoint, dev, &keys);
 	if (ret)
 		goto out_free_keys;
 	ret = -ENOENT;
@@ -325,12 +390,19 @@ int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
 	}
 	while (ret && (entry = readdir(dir))) {
 		pid = pid_of(entry->d_name);
-		if (pid && read_folder(pid, &keys, peer) && is_alive(pid))
+		if (!pid || !read_folder(pid, &folder))
+			continue;
+		if ((!strcmp(folder.dev, keys.dev) ||
+		     (mountpoint &&
+		      !strcmp(folder.mountpoint, keys.mountpoint))) &&
+		    is_alive(pid)) {
+			*peer = (struct runtime_peer){ pid, folder.is_dead };
 			ret = 0;
+		}
+		free_folder(&folder);
 	}
 	closedir(dir);
 out_free_keys:
-	free(keys.mountpoint);
-	free(keys.dev);
+	free_folder(&keys);
 	return ret;
 }

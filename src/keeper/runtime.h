@@ -28,8 +28,9 @@ struct runtime_peer {
 int runtime_create(struct runtime *runtime);
 
 /*
- * Writes which mount it is; readers see the old text or the new one. Returns
- * 0 or a negative errno, logged.
+ * Writes which mount it is; readers see the old text or the new one. Who else
+ * claims to have the device does not any more. dev is 0 when nothing is mounted
+ * any more. Returns 0 or a negative errno, logged.
  */
 int runtime_publish(const struct runtime *runtime, dev_t dev,
 		    const char *mountpoint, bool is_dead);

@@ -44,7 +44,7 @@
 	X(POPULATE_READ, "MADV_POPULATE_READ",                                 \
 	  "pages are brought in by reading one byte of each, which is slower") \
 	X(PAGE_NODES, "move_pages", "NUMA nodes are not known")                \
-	X(MEMORY_CGROUPS, "memory cgroups",                                    \
+	X(MEMORY_CGROUPS, "memory_cgroups",                                    \
 	  "there are no limits to keep and nobody in particular pays")
 
 enum mm_interface_id {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon is killed: nothing hangs, the files are kept, --attach brings them
 # back whole, and who does not want them can drop them.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 
@@ -78,6 +79,12 @@ umount "$MNT"
 refute mount_is_there
 assert_status 2 "$HUGETMPFS" "$MNT"
 assert_match "$OUT" "$kept" "mounting in its place"
+# the next one has the device number of the last one
+mount_start "" "$HT_DIR/other"
+assert_match "$("$HUGETMPFSCTL" status --no-scan "$HT_DIR/other")" \
+	"mountpoint +$HT_DIR/other" "status of another"
+"$HUGETMPFS" -o remount,size=1M "$HT_DIR/other"
+mount_stop "$HT_DIR/other"
 "$HUGETMPFS" --attach "$MNT"
 assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after umount"
 

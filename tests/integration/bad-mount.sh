@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What cannot be mounted: each case has its message and exit code, and leaves no
 # process, mount or folder behind.
+# sanitized
 . "${0%/*}/lib.sh"
 
 folders()

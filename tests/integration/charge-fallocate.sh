@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What an fallocate allocates is charged to the cgroup of the caller, not to
 # the daemon's: a container cannot escape its limit that way.
+# sanitized
 . "$(dirname "$0")/lib.sh"
 
 mib=$((1 << 20))

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # hugetmpfsctl map: the grid, the numbers, JSON, and bad input.
+# sanitized
 . "${0%/*}/lib.sh"
 
 ctl=$HUGETMPFSCTL

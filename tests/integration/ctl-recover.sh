@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # hugetmpfsctl recover: what it says it does and has done, directories, what
 # cannot be recovered, interruption, and bad input.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 
@@ -102,6 +103,18 @@ assert_match "$OUT" '^no files: nothing to do' "directory without files"
 # a symbolic link that is named is followed
 assert_status 0 "$ctl" recover "$MNT/dir/a/symlink3"
 assert_eq "$(coverage "$MNT/outside/three")" 100 "file by its link"
+
+# a small file that was found stays small, one that is named does not
+mkdir "$MNT/small"
+printf x >"$MNT/small/file"
+build "$MNT/small/large" 3
+assert_status 0 "$ctl" recover "$MNT/small"
+assert_match "$OUT" 'too_many_holes +2  ' "small file"
+assert_eq "$(coverage "$MNT/small/file")" 0 "small file"
+assert_status 0 "$ctl" recover --dry-run "$MNT/small"
+assert_match "$OUT" 'small .* too_many_holes' "small file in a dry run"
+assert_status 0 "$ctl" recover "$MNT/small/file"
+assert_eq "$(coverage "$MNT/small/file")" 100 "small file that is named"
 
 # ---- permissions: writing is what it needs ----
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # hugetmpfsctl status and counters: what they say of a mount, with its daemon
 # alive, busy, stopped and dead; and bad input.
+# sanitized
 . "${0%/*}/lib.sh"
 
 ctl=$HUGETMPFSCTL

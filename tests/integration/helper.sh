@@ -82,7 +82,11 @@ assert_status 1 mount -f -t hugetmpfs -o size=x none "$MNT"
 echo "in another mount namespace"
 unshare -m sleep 100 &
 other=$!
-wait_for 10 test "$(readlink /proc/$other/ns/mnt)" != "$(readlink /proc/$$/ns/mnt)"
+is_elsewhere()
+{
+	[ "$(readlink /proc/$other/ns/mnt)" != "$(readlink /proc/$$/ns/mnt)" ]
+}
+wait_for 10 is_elsewhere
 mount -N $other -t hugetmpfs none "$MNT" ||
 	"$HT_DIR/sbin/mount.hugetmpfs" none "$MNT" -N /proc/$other/ns/mnt
 refute mount_is_there

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A mount from its beginning to its end: what is there while it serves, the ways
 # in which it ends, and that nothing is left then.
+# sanitized
 . "${0%/*}/lib.sh"
 
 is_gone() # PID
@@ -69,13 +70,29 @@ while_it_serves
 dd if=/dev/zero of="$MNT/file" bs=1M count=512 status=none
 assert_ge "$(meminfo_kib Shmem)" $((before + 400 * 1024)) "Shmem in use"
 ends_by umount "$MNT"
-wait_for 10 test "$(meminfo_kib Shmem)" -le $((before + 200 * 1024))
+is_given_back()
+{
+	[ "$(meminfo_kib Shmem)" -le $((before + 200 * 1024)) ]
+}
+wait_for 10 is_given_back
 
 echo "is gone after SIGTERM and SIGINT to the keeper"
 mount_start
 ends_by kill "$(mount_keeper)"
 mount_start
 ends_by kill -INT "$(mount_keeper)"
+
+echo "mounts that follow each other are not taken for one another"
+for _ in {1..50}; do
+	mount_start size=10M
+	echo x >"$MNT/file"
+	umount "$MNT"
+done
+nobody_keeps()
+{
+	! mount_keeper >"$HT_DIR/keepers"
+}
+wait_for 10 nobody_keeps
 
 echo "an open file keeps it, SIGTERM and umount -l end it with its last file"
 mount_start

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Recovery on a mount that is full: what needs no new block becomes huge, what
 # would need more gives the reason, and nothing is lost.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

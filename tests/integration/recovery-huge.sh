@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Where huge= allows it an application gets huge pages at its first store; what
 # is huge is left alone by recovery, and what was punched becomes huge again.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What was swapped out is brought back and becomes huge again, by the request
 # of the application or by the limit of its cgroup.
+# sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

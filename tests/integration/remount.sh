@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Changing a living mount: sizes, huge pages, flags, access times; all or
 # nothing; what cannot be changed is refused, what is repeated is not.
+# sanitized
 . "${0%/*}/lib.sh"
 
 flags() # of the mount, as mountinfo has them

@@ -386,6 +386,8 @@ static void check_tokens(void)
 		close(fd);
 		found++;
 	}
+	if (dir)
+		closedir(dir);
 	if (found != TOKENS / 2)
 		fail(&nobody, "%d tokens of %d", found, TOKENS / 2);
 }
