@@ -21,6 +21,8 @@ struct mm {
 	struct mm_ops ops;
 	struct mm_interface interfaces[MM_NR_INTERFACES];
 	int pagemap_fd;	   /* /proc/self/pagemap */
+	int vmstat_fd;	   /* /proc/vmstat, -1 without */
+	int pressure_fd;   /* /proc/pressure/memory, -1 without */
 	int kpageflags_fd; /* -1 without */
 	bool one_node;	   /* no need to ask where a page is */
 	int16_t node;	   /* the one, when there is one */
@@ -120,8 +122,9 @@ int mm_mapper_view(void *context, const struct mm_mapper *mapper, dev_t dev,
 		   uint64_t ino, uint64_t first, uint32_t nr,
 		   struct mm_view *views);
 
-/* maps.c: the shared mappings of one file in one process. */
+/* maps.c: the shared mappings of one file, or all (ino 0), in a process. */
 struct mm_vma {
+	uint64_t ino;
 	uint64_t start;
 	uint64_t end;
 	uint64_t offset; /* in the file */
@@ -130,6 +133,20 @@ struct mm_vma {
 typedef int mm_vma_fn(void *arg, const struct mm_vma *vma);
 int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 		    mm_vma_fn *fn, void *arg);
+/* The same for the process whose /proc/PID/maps is open, by query or text. */
+int mm_for_each_vma_of(int fd, bool query, dev_t dev, uint64_t ino,
+		       mm_vma_fn *fn, void *arg);
+
+/* watch.c */
+int mm_watch_open(void *context, dev_t dev, struct mm_watch **out);
+void mm_watch_close(void *context, struct mm_watch *watch);
+int mm_watch_list(void *context, struct mm_watch *watch);
+int mm_watch_look(void *context, struct mm_watch *watch, unsigned i,
+		  mm_use_fn *fn, void *arg);
+
+/* machine.c */
+void mm_machine_open(struct mm *mm);
+int mm_machine(void *context, struct mm_machine *machine);
 
 /* probe.c */
 bool mm_denied(void *context);

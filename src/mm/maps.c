@@ -26,9 +26,11 @@ static int mm_maps_by_query(int fd, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 		if (ret < 0) /* no mapping more */
 			return ret == -ENOENT ? 0 : ret;
 		query.query_addr = query.vma_end;
-		if (query.inode != ino || query.dev_major != major(dev) ||
+		if ((ino && query.inode != ino) ||
+		    query.dev_major != major(dev) ||
 		    query.dev_minor != minor(dev))
 			continue;
+		vma.ino = query.inode;
 		vma.start = query.vma_start;
 		vma.end = query.vma_end;
 		vma.offset = query.vma_offset;
@@ -52,9 +54,10 @@ static int mm_maps_by_text(FILE *maps, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 		if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &start, &end,
 			   perms, &offset, &dev_major, &dev_minor, &inode) != 7)
 			continue;
-		if (inode != ino || dev_major != major(dev) ||
+		if ((ino && inode != ino) || dev_major != major(dev) ||
 		    dev_minor != minor(dev) || perms[3] != 's')
 			continue;
+		vma.ino = inode;
 		vma.start = start;
 		vma.end = end;
 		vma.offset = offset;
@@ -64,29 +67,41 @@ static int mm_maps_by_text(FILE *maps, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 	return ret;
 }
 
+int mm_for_each_vma_of(int fd, bool query, dev_t dev, uint64_t ino,
+		       mm_vma_fn *fn, void *arg)
+{
+	FILE *maps;
+	int copy, ret;
+
+	if (query)
+		return mm_maps_by_query(fd, dev, ino, fn, arg);
+	copy = mm_sys_result(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	if (copy < 0)
+		return copy;
+	maps = fdopen(copy, "r");
+	if (!maps) {
+		ret = -errno;
+		close(copy);
+		return ret;
+	}
+	rewind(maps);
+	ret = mm_maps_by_text(maps, dev, ino, fn, arg);
+	fclose(maps);
+	return ret;
+}
+
 int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 		    mm_vma_fn *fn, void *arg)
 {
 	char path[64];
-	FILE *maps;
 	int fd, ret;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int) pid);
 	fd = mm_sys_open(path, O_RDONLY);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESRCH : fd;
-	if (mm_has(mm, MM_PROCMAP_QUERY)) {
-		ret = mm_maps_by_query(fd, dev, ino, fn, arg);
-		close(fd);
-		return ret;
-	}
-	maps = fdopen(fd, "r");
-	if (!maps) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	ret = mm_maps_by_text(maps, dev, ino, fn, arg);
-	fclose(maps);
+	ret = mm_for_each_vma_of(fd, mm_has(mm, MM_PROCMAP_QUERY), dev, ino, fn,
+				 arg);
+	close(fd);
 	return ret;
 }

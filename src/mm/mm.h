@@ -90,6 +90,28 @@ struct mm_view {
 	bool by_pmd;	 /* it is mapped huge at addr */
 };
 
+/* An extent that a process could have mapped huge and uses by small entries. */
+struct mm_use {
+	uint64_t ino;
+	uint64_t index;
+	uint32_t pages; /* present by small entries, 1 to 512 */
+};
+
+/* Ends the look when it returns another value than 0. */
+typedef int mm_use_fn(void *arg, const struct mm_use *use);
+
+/*
+ * All processes but this one, as they were listed last, watched for their
+ * mappings of files of one device.
+ */
+struct mm_watch;
+
+/* What the machine has done with pages since it booted. Only ever rises. */
+struct mm_machine {
+	uint64_t moved;	     /* pages split, swapped in or out, or migrated */
+	uint64_t stalled_us; /* that tasks had to wait for memory */
+};
+
 /* Why the kernel finds an extent busy. */
 enum mm_busy {
 	MM_BUSY_UNKNOWN,
@@ -197,6 +219,33 @@ struct mm_ops {
 	 */
 	int (*mapper_collapse)(void *context, const struct mm_mapper *mapper,
 			       uint64_t addr);
+
+	/*
+	 * -EOPNOTSUPP without PAGEMAP_SCAN. A watch may outlive what context
+	 * points at; it is closed when no look at it is under way.
+	 */
+	int (*watch_open)(void *context, dev_t dev, struct mm_watch **out);
+	void (*watch_close)(void *context, struct mm_watch *watch);
+
+	/*
+	 * Sees which processes there are. Returns their number. Not beside
+	 * looks, but for those that are stuck.
+	 */
+	int (*watch_list)(void *context, struct mm_watch *watch);
+
+	/*
+	 * Looks at the process with a number below that of the list: calls fn
+	 * for each extent it uses by small entries, by ascending address. By
+	 * several threads at a time. Blocks for as long as somebody holds the
+	 * mmap lock of the process. Returns the number of its mappings of the
+	 * device, -ESRCH when it is gone, -EBUSY when another look at it has
+	 * not returned, or another negative errno.
+	 */
+	int (*watch_look)(void *context, struct mm_watch *watch, unsigned i,
+			  mm_use_fn *fn, void *arg);
+
+	/* Costs some 20 us. One caller at a time. */
+	int (*machine)(void *context, struct mm_machine *machine);
 };
 
 /* The real one. */

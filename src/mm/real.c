@@ -61,9 +61,15 @@ int mm_open(struct mm **out, unsigned without)
 		.mappers_free = mm_mappers_free,
 		.mapper_view = mm_mapper_view,
 		.mapper_collapse = mm_op_mapper_collapse,
+		.watch_open = mm_watch_open,
+		.watch_close = mm_watch_close,
+		.watch_list = mm_watch_list,
+		.watch_look = mm_watch_look,
+		.machine = mm_machine,
 	};
 	mm->kpageflags_fd = -1;
 	mm->kpagecgroup_fd = -1;
+	mm_machine_open(mm);
 	mm->pagemap_fd = mm_sys_open("/proc/self/pagemap", O_RDONLY);
 	if (mm->pagemap_fd < 0) {
 		ret = mm->pagemap_fd;
@@ -93,6 +99,10 @@ void mm_close(struct mm *mm)
 		close(mm->kpageflags_fd);
 	if (mm->pagemap_fd >= 0)
 		close(mm->pagemap_fd);
+	if (mm->vmstat_fd >= 0)
+		close(mm->vmstat_fd);
+	if (mm->pressure_fd >= 0)
+		close(mm->pressure_fd);
 	free(mm);
 }
 
