@@ -180,11 +180,28 @@ static int opened(int ret, const char *what)
 	return ret;
 }
 
+static int open_ino(void *arg, uint64_t ino, int flags)
+{
+	struct serve *serve = arg;
+
+	return inode_open_ino(serve->inodes, ino, flags);
+}
+
+static int next_ino(void *arg, uint64_t *cursor, uint64_t *ino)
+{
+	struct serve *serve = arg;
+
+	return inodes_next_file(serve->inodes, cursor, ino);
+}
+
 static int open_recovery(struct serve *serve)
 {
 	struct recovery_config config = {
 		.settings = serve->options.settings,
 		.dev = serve->dev,
+		.open_ino = open_ino,
+		.next_ino = next_ino,
+		.files_arg = serve,
 	};
 
 	return recovery_create(&serve->recovery, &config,

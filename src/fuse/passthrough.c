@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "fuse/ops.h"
 #include "namespace/creds.h"
+#include "recovery/recovery.h"
 
 /* ABI of Linux 6.9 (linux/fuse.h); the headers of the build may be older. */
 struct backing_map {
@@ -157,13 +158,17 @@ void file_released(struct server *server, uint64_t nodeid, int flags)
 	struct inode *inode = inode_find(server->inodes, nodeid);
 	struct table_record *record = inode_record(server->inodes, nodeid);
 
+	bool written = false;
+
 	if (!inode || !record)
 		return;
 	inode_lock(server->inodes, nodeid);
 	if ((flags & O_ACCMODE) != O_RDONLY && inode->nwriters)
-		inode->nwriters--;
+		written = --inode->nwriters == 0;
 	if (atomic_load(&record->nopen) &&
 	    atomic_fetch_sub(&record->nopen, 1) == 1)
 		let_go(server, nodeid, inode, record);
 	inode_unlock(server->inodes, nodeid);
+	if (written)
+		recovery_closed(server->config.recovery, record->ino);
 }

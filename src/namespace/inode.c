@@ -303,6 +303,27 @@ int inode_open_ino(struct inodes *inodes, uint64_t ino, int flags)
 	return backing_handle_open(inodes->root_fd, &handle, flags);
 }
 
+int inodes_next_file(struct inodes *inodes, uint64_t *cursor, uint64_t *ino)
+{
+	struct table_record *record;
+	int ret = -ENOENT;
+	uint32_t slot;
+
+	pthread_mutex_lock(&inodes->mutex);
+	for (slot = (uint32_t) *cursor; ret && slot < inodes->fresh_slot;
+	     slot++) {
+		record = table_record(inodes->table, slot);
+		if (!slot || !record_is_used(record) ||
+		    !S_ISREG(record->mode))
+			continue;
+		*ino = record->ino;
+		ret = 0;
+	}
+	pthread_mutex_unlock(&inodes->mutex);
+	*cursor = slot;
+	return ret;
+}
+
 void inode_unlinked(struct inodes *inodes, int fd)
 {
 	struct backing_handle handle;

@@ -64,6 +64,12 @@ int inode_open(struct inodes *inodes, uint64_t nodeid, int flags);
 int inode_open_ino(struct inodes *inodes, uint64_t ino, int flags);
 
 /*
+ * The st_ino of the regular files that the kernel knows as inodes, one a call,
+ * from *cursor = 0 on. Returns 0, or -ENOENT after the last one.
+ */
+int inodes_next_file(struct inodes *inodes, uint64_t *cursor, uint64_t *ino);
+
+/*
  * To be called after a name of the inode was removed: when that was the last
  * one, the kernel still knows the inode and no backing id holds it, fd is kept,
  * for a handle alone would not keep it alive. Takes fd over in every case.

@@ -48,6 +48,13 @@ enum recovery_rank {
 	RECOVERY_NR_RANKS
 };
 
+/*
+ * Whether an extent that was offered is to be recovered, as a worker found it,
+ * without a lock. arg is that of recovery_done_fn.
+ */
+typedef bool recovery_wants_fn(void *arg, uint64_t index,
+			       const struct team_facts *facts);
+
 struct recovery_target {
 	unsigned refs;		      /* lock */
 	struct recovery_target *next; /* lock; among all */
@@ -76,6 +83,7 @@ struct recovery_request {
 	recovery_done_fn *done; /* NULL: nobody waits for it */
 	void *arg;
 	bool background;  /* it was offered, not asked for */
+	recovery_wants_fn *wants; /* NULL: whatever can be recovered */
 	bool preparing;	  /* lock; not yet prepared */
 	bool cancelled;	  /* lock; while preparing */
 	uint32_t pending; /* lock; works it waits for */
@@ -220,6 +228,7 @@ struct recovery {
 	unsigned nr_threads;
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];
 	struct recovery_window *windows;
+	struct recovery_scan *scan; /* NULL without */
 };
 
 static inline void recovery_count(struct recovery *recovery,
@@ -227,6 +236,16 @@ static inline void recovery_count(struct recovery *recovery,
 {
 	recovery_count_add(recovery->counters, which, n);
 }
+
+/*
+ * recovery_offer() of those extents that are wanted. When it returns 0, done
+ * is called as for recovery_submit(); extents that are not wanted have the
+ * reason NOT_ASKED then.
+ */
+int recovery_offer_if(struct recovery *recovery,
+		      const struct recovery_file *file, uint64_t first,
+		      uint32_t nr, recovery_wants_fn *wants,
+		      recovery_done_fn *done, void *arg);
 
 /* What may be done to an extent. Takes the lock. */
 struct team_policy recovery_policy(struct recovery *recovery, bool background);

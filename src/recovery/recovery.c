@@ -4,6 +4,7 @@
  * internal.h and of passes.c.
  */
 #include "recovery/internal.h"
+#include "recovery/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	pthread_cond_init(&recovery->pause, &attr);
 	pthread_condattr_destroy(&attr);
 	ret = recovery_workers_fit(recovery);
+	if (!ret)
+		ret = recovery_scan_start(recovery);
 	if (ret) {
 		recovery_destroy(recovery);
 		return ret;
@@ -50,6 +53,7 @@ void recovery_destroy(struct recovery *recovery)
 
 	if (!recovery)
 		return;
+	recovery_scan_stop(recovery);
 	recovery_workers_stop(recovery);
 	pthread_mutex_lock(&recovery->lock);
 	while ((request = recovery->requests)) {
@@ -59,6 +63,7 @@ void recovery_destroy(struct recovery *recovery)
 	pthread_mutex_unlock(&recovery->lock);
 	recovery_works_drop(recovery, HUGETMPFS_REASON_CANCELLED);
 	recovery_requests_deliver(recovery);
+	recovery_scan_free(recovery);
 	recovery_windows_free(recovery);
 	pthread_cond_destroy(&recovery->pause);
 	pthread_cond_destroy(&recovery->wake);
@@ -201,8 +206,10 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 	return 0;
 }
 
-int recovery_offer(struct recovery *recovery, const struct recovery_file *file,
-		   uint64_t first, uint32_t nr)
+int recovery_offer_if(struct recovery *recovery,
+		      const struct recovery_file *file, uint64_t first,
+		      uint32_t nr, recovery_wants_fn *wants,
+		      recovery_done_fn *done, void *arg)
 {
 	struct recovery_request *request;
 	int ret;
@@ -213,10 +220,19 @@ int recovery_offer(struct recovery *recovery, const struct recovery_file *file,
 	if (ret)
 		return ret;
 	request->background = true;
+	request->wants = wants;
+	request->done = done;
+	request->arg = arg;
 	ret = recovery_request_add(recovery, request);
 	if (ret)
 		recovery_request_free(recovery, request);
 	return ret;
+}
+
+int recovery_offer(struct recovery *recovery, const struct recovery_file *file,
+		   uint64_t first, uint32_t nr)
+{
+	return recovery_offer_if(recovery, file, first, nr, NULL, NULL, NULL);
 }
 
 void recovery_cancel(struct recovery *recovery,

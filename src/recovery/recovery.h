@@ -24,6 +24,18 @@ struct recovery_config {
 	struct recovery_settings settings; /* to begin with */
 	dev_t dev;		/* of the FUSE mount, as /proc/PID/maps shows it */
 	unsigned pause_us;	/* before a second try; 0: the default, 1 ms */
+	unsigned tick_ms;	/* of the scan; 0: the default, 1 s */
+	/*
+	 * Opens the file with an st_ino, which may have no name any more.
+	 * Called without locks. NULL: nothing is found in the background.
+	 */
+	int (*open_ino)(void *arg, uint64_t ino, int flags);
+	/*
+	 * The regular files that are known, one a call, from *cursor = 0 on.
+	 * Returns 0, or -ENOENT after the last one. May be NULL.
+	 */
+	int (*next_ino)(void *arg, uint64_t *cursor, uint64_t *ino);
+	void *files_arg;
 };
 
 /* A file for the length of one call or request. */
@@ -131,6 +143,12 @@ void recovery_settings_get(struct recovery *recovery,
 			   struct recovery_settings *settings);
 int recovery_settings_set(struct recovery *recovery,
 			  const struct recovery_settings *settings);
+
+/*
+ * A file was closed that had been open for writing: what was written may be in
+ * small pages. Never waits.
+ */
+void recovery_closed(struct recovery *recovery, uint64_t ino);
 
 /* Numbers for status. */
 struct recovery_load {

@@ -239,6 +239,13 @@ static uint32_t recovery_request_show(struct recovery *recovery,
 
 	recovery_settings_get(recovery, &settings);
 	for (uint32_t i = 0; i < survey->found; i++, extent++) {
+		if (request->wants &&
+		    !request->wants(request->arg, request->first + i,
+				    &survey->facts[i])) {
+			extent->index = request->first + i;
+			extent->reason = HUGETMPFS_REASON_NOT_ASKED;
+			continue;
+		}
 		verdict = team_judge(&survey->facts[i], &policy);
 		if (verdict.passes & HUGETMPFS_PASS_COLLAPSE && bounded &&
 		    team_new_pages(&survey->facts[i]) > settings.max_holes)

@@ -43,7 +43,7 @@ static inline void engine_start(struct engine *engine, unsigned recoveries)
 	config.settings.recoveries = recoveries;
 	memset(&engine->counters, 0, sizeof(engine->counters));
 	engine->file.fd = memfd_create("test", MFD_CLOEXEC);
-	engine->file.ino = 5;
+	engine->file.ino = FAKE_INO;
 	assert_true(engine->file.fd >= 0);
 	assert_int_equal(recovery_create(&engine->recovery, &config,
 					 &engine->fake.ops, &engine->counters),

@@ -26,6 +26,10 @@ enum fake_op {
 	FAKE_MAPPER_VIEW,
 	FAKE_MAPPER_COLLAPSE,
 	FAKE_WINDOW_OPEN,
+	FAKE_WATCH_OPEN,
+	FAKE_WATCH_LIST,
+	FAKE_WATCH_LOOK, /* index: of the mapper */
+	FAKE_MACHINE,
 	FAKE_NR_OPS
 };
 
@@ -56,6 +60,7 @@ struct fake_mapper {
 };
 
 #define FAKE_ADDR UINT64_C(0x7f0000000000)
+#define FAKE_INO  5 /* of the file */
 
 struct fake_error {
 	enum fake_op op;
@@ -77,7 +82,9 @@ struct fake_mm {
 	uint64_t room; /* less by what is brought in */
 	bool denied; /* constant while the engine runs */
 	unsigned called[FAKE_NR_OPS];
+	struct mm_machine machine;
 	unsigned windows;	/* open ones */
+	unsigned watches;	/* the same */
 	unsigned mappers_found; /* and not freed */
 	/* before each call, without the lock */
 	void (*hook)(void *arg, enum fake_op op, uint64_t index);

@@ -194,9 +194,14 @@ wait_for() # SECONDS COMMAND ARG...
 
 # Mounts the hugetmpfs that was built, with "-o OPTIONS", at $MNT, or at the
 # second argument (which must lie below $HT_DIR); it is unmounted at the end.
+# Nothing is recovered without being asked for, but with HT_RECOVER set.
 mount_start() # [OPTIONS [MOUNTPOINT]]
 {
 	local mnt=${2:-$MNT}
+
+	if [ -z "${HT_RECOVER:-}" ]; then
+		set -- "${1:+$1,}recover=off" "$mnt"
+	fi
 
 	mkdir -p "$mnt"
 	"$HUGETMPFS" ${1:+-o "$1"} "$mnt" ||

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * When to look, and what of what is seen to offer.
+ *
+ * In the kernel series the page fault that met small pages queued their
+ * recovery. Here nobody calls: so the scan looks at all processes, for extents
+ * that they use by small entries (FACTS S3). Pages become small by what the
+ * machine counts, swapping, splitting and migration, so a look follows within
+ * a tick of a second when those counters move, or when a file was closed that
+ * had been written. Whatever else may happen, a look comes every ten ticks. It
+ * never takes more than a small share of the time.
+ *
+ * What a look finds is a belief. It is offered in windows of neighbouring
+ * extents; the worker that takes a window up looks anew, and only extents that
+ * somebody still uses by small entries are recovered. Those that cannot be are
+ * left alone for some time (backoff.h). recover=all also offers what is in
+ * memory by small pages and nobody has mapped, a file when it was closed, and
+ * all files after the machine has moved pages. What is wholly swapped out and
+ * untouched stays so, for its owner has shown no interest.
+ */
+#include "recovery/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "recovery/backoff.h"
+#include "recovery/internal.h"
+#include "recovery/look.h"
+
+#define SCAN_TICK_MS	1000
+#define SCAN_LOOK_TICKS 10 /* between looks, at the most */
+#define SCAN_ALL_TICKS	60 /* between looks at all files, at the least */
+
+/* A look is followed by so many times the time it took without one. */
+#define SCAN_REST	32
+#define SCAN_SWEEP_TICKS 60
+
+/* Extents offered and not answered: enough to keep all workers busy. */
+#define SCAN_UNDERWAY 4096
+
+/* Files that were closed since the last tick; beyond it they are not named. */
+#define SCAN_CLOSED 64
+
+/* The part of a tick that tasks waited for memory that is pressure: 1 / 64. */
+#define SCAN_PRESSURE_SHIFT 6
+
+/* Extents of one file to be offered at once. */
+struct recovery_scan_window {
+	uint64_t ino;
+	uint64_t first;
+	uint32_t nr;
+	bool all; /* also what nobody has mapped */
+};
+
+struct recovery_scan {
+	struct recovery *recovery;
+	struct recovery_look *look;
+	struct recovery_backoff *backoff;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;	     /* lock */
+	bool closed_any;     /* lock; a written file was closed */
+	unsigned nr_closed;  /* lock */
+	uint64_t closed[SCAN_CLOSED]; /* lock */
+	uint32_t underway;   /* lock; extents */
+	uint64_t now;	     /* lock; in ticks */
+
+	/* the thread's */
+	uint64_t tick_ns;
+	uint64_t next_tick_ns;
+	uint64_t rest_until_ns;
+	uint64_t looked_at; /* in ticks */
+	uint64_t all_at;
+	struct mm_machine machine;
+	bool moved;	/* counters did, since the last look */
+	bool moved_all; /* the same, since the last look at all files */
+	bool pressed;	/* there was pressure in the last tick */
+	bool due;	/* for another reason */
+	size_t nr_windows, next_window, capacity;
+	struct recovery_scan_window *windows;
+};
+
+/* What was offered, until it is answered. */
+struct recovery_scan_offer {
+	struct recovery_scan *scan;
+	struct recovery_scan_window window;
+};
+
+void recovery_closed(struct recovery *recovery, uint64_t ino)
+{
+	struct recovery_scan *scan = recovery->scan;
+	unsigned i = 0;
+
+	if (!scan)
+		return;
+	pthread_mutex_lock(&scan->lock);
+	scan->closed_any = true;
+	while (i < scan->nr_closed && scan->closed[i] != ino)
+		i++;
+	if (i == scan->nr_closed && i < SCAN_CLOSED)
+		scan->closed[scan->nr_closed++] = ino;
+	pthread_mutex_unlock(&scan->lock);
+}
+
+/* Whether an extent of a window is to be recovered, by what it is now. */
+static bool recovery_scan_wants(void *arg, uint64_t index,
+		       const struct team_facts *facts)
+{
+	const struct recovery_scan_offer *offer = arg;
+	struct recovery_scan *scan = offer->scan;
+	uint64_t now;
+
+	if (!facts->by_pte && !(offer->window.all && facts->resident))
+		return false;
+	pthread_mutex_lock(&scan->lock);
+	now = scan->now;
+	pthread_mutex_unlock(&scan->lock);
+	return !recovery_backoff_holds_still(scan->backoff, offer->window.ino,
+					     index, now);
+}
+
+/*
+ * An extent that is huge and was so before, or was only mapped so again, is
+ * one that somebody cannot have mapped huge: left alone as well.
+ */
+static void recovery_scan_remember(struct recovery_scan *scan, uint64_t ino,
+			  uint64_t now, const struct hugetmpfs_extent *extent)
+{
+	struct recovery_backoff *backoff = scan->backoff;
+
+	switch (extent->reason) {
+	case HUGETMPFS_REASON_NOT_ASKED:
+	case HUGETMPFS_REASON_TOO_LATE:
+	case HUGETMPFS_REASON_CANCELLED:
+	case HUGETMPFS_REASON_POLICY:
+		break;
+	case HUGETMPFS_REASON_DONE:
+		if (extent->passes & HUGETMPFS_PASS_COLLAPSE) {
+			recovery_backoff_forget(backoff, ino, extent->index);
+			break;
+		}
+		/* fall through */
+	default:
+		recovery_backoff_store(backoff, ino, extent->index,
+				       extent->reason, now);
+	}
+}
+
+static void recovery_scan_done(void *arg, const struct recovery_result *result)
+{
+	struct recovery_scan_offer *offer = arg;
+	struct recovery_scan *scan = offer->scan;
+	uint64_t now;
+
+	pthread_mutex_lock(&scan->lock);
+	now = scan->now;
+	pthread_mutex_unlock(&scan->lock);
+	for (uint32_t i = 0; !result->error && i < result->nr; i++)
+		recovery_scan_remember(scan, offer->window.ino, now,
+			      &result->extents[i]);
+	pthread_mutex_lock(&scan->lock);
+	scan->underway -= offer->window.nr;
+	pthread_cond_signal(&scan->wake);
+	pthread_mutex_unlock(&scan->lock);
+	free(offer);
+}
+
+/* Returns -EAGAIN when it should be offered later. */
+static int recovery_scan_offer(struct recovery_scan *scan,
+		      const struct recovery_scan_window *window)
+{
+	struct recovery *recovery = scan->recovery;
+	struct recovery_file file = {.ino = window->ino};
+	struct recovery_scan_offer *offer;
+	int ret;
+
+	file.fd = recovery->config.open_ino(recovery->config.files_arg,
+					    window->ino, O_RDWR);
+	if (file.fd < 0) /* it is gone, or nothing to be written now */
+		return file.fd == -EAGAIN ? 0 : file.fd;
+	offer = malloc(sizeof(*offer));
+	if (!offer) {
+		close(file.fd);
+		return -ENOMEM;
+	}
+	*offer = (struct recovery_scan_offer){scan, *window};
+	pthread_mutex_lock(&scan->lock);
+	scan->underway += window->nr;
+	pthread_mutex_unlock(&scan->lock);
+	ret = recovery_offer_if(recovery, &file, window->first, window->nr,
+			     recovery_scan_wants, recovery_scan_done, offer);
+	close(file.fd);
+	if (!ret)
+		return 0;
+	pthread_mutex_lock(&scan->lock);
+	scan->underway -= window->nr;
+	pthread_mutex_unlock(&scan->lock);
+	free(offer);
+	return ret;
+}
+
+static bool recovery_scan_has_windows(const struct recovery_scan *scan)
+{
+	return scan->next_window < scan->nr_windows;
+}
+
+static void recovery_scan_drop_windows(struct recovery_scan *scan)
+{
+	scan->nr_windows = scan->next_window = 0;
+	scan->capacity = 0;
+	free(scan->windows);
+	scan->windows = NULL;
+}
+
+/* Offers what was found, as much at a time as the engine can do with. */
+static void recovery_scan_offer_windows(struct recovery_scan *scan)
+{
+	bool full;
+
+	while (recovery_scan_has_windows(scan)) {
+		pthread_mutex_lock(&scan->lock);
+		full = scan->underway >= SCAN_UNDERWAY || scan->stopping;
+		pthread_mutex_unlock(&scan->lock);
+		if (full || recovery_scan_offer(scan, &scan->windows[scan->next_window]) ==
+				    -EAGAIN)
+			return;
+		scan->next_window++;
+	}
+	recovery_scan_drop_windows(scan);
+}
+
+static int recovery_scan_add_window(struct recovery_scan *scan,
+			   const struct recovery_scan_window *window)
+{
+	size_t capacity = scan->capacity * 2 + 16;
+	struct recovery_scan_window *bigger;
+
+	if (scan->nr_windows == scan->capacity) {
+		bigger = realloc(scan->windows, capacity * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		scan->windows = bigger;
+		scan->capacity = capacity;
+	}
+	scan->windows[scan->nr_windows++] = *window;
+	return 0;
+}
+
+/* Adds one extent, to the last window if it is near enough. */
+static int recovery_scan_add_extent(struct recovery_scan *scan, uint64_t ino,
+			   uint64_t index)
+{
+	struct recovery_scan_window *last, window = {.ino = ino, .first = index, .nr = 1};
+
+	if (scan->nr_windows) {
+		last = &scan->windows[scan->nr_windows - 1];
+		if (!last->all && last->ino == ino &&
+		    index - last->first < RECOVERY_WINDOW_EXTENTS) {
+			last->nr = (uint32_t) (index - last->first + 1);
+			return 0;
+		}
+	}
+	return recovery_scan_add_window(scan, &window);
+}
+
+static void recovery_scan_rest(struct recovery_scan *scan, uint64_t since_ns)
+{
+	uint64_t now_ns = clock_now_ns();
+	uint64_t rest_ns = (now_ns - since_ns) * SCAN_REST;
+	uint64_t most_ns = scan->tick_ns * SCAN_LOOK_TICKS;
+
+	scan->rest_until_ns = now_ns + (rest_ns < most_ns ? rest_ns : most_ns);
+}
+
+static void recovery_scan_count_look(struct recovery_scan *scan,
+			    const struct recovery_look_result *result)
+{
+	struct recovery *recovery = scan->recovery;
+
+	recovery_count(recovery, RECOVERY_COUNT_scan_looks, 1);
+	recovery_count(recovery, RECOVERY_COUNT_scan_processes,
+		       result->processes);
+	recovery_count(recovery, RECOVERY_COUNT_scan_mappers, result->mappers);
+	recovery_count(recovery, RECOVERY_COUNT_scan_stuck, result->stuck);
+	recovery_count(recovery, RECOVERY_COUNT_scan_evidence, result->nr);
+}
+
+/* Looks at all processes and takes down what there is to offer. */
+static void recovery_scan_look(struct recovery_scan *scan)
+{
+	struct recovery_look_result result;
+	uint64_t since_ns = clock_now_ns();
+	int ret;
+
+	scan->moved = false;
+	scan->due = false;
+	scan->looked_at = scan->now;
+	ret = recovery_look_run(scan->look, (unsigned) (scan->tick_ns / 1000000),
+				&result);
+	for (size_t i = 0; !ret && i < result.nr; i++) {
+		const struct mm_use *use = &result.uses[i];
+
+		if (!recovery_backoff_holds(scan->backoff, use->ino, use->index,
+					    use->pages, scan->now))
+			ret = recovery_scan_add_extent(scan, use->ino, use->index);
+	}
+	recovery_scan_rest(scan, since_ns);
+	if (ret && ret != -EINTR)
+		log_debug(RECOVERY, "no look at processes: %d", ret);
+	else if (!ret)
+		recovery_scan_count_look(scan, &result);
+}
+
+/* Adds the extents of a file that have data, if there can be enough of it. */
+static int recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
+{
+	struct recovery_config *config = &scan->recovery->config;
+	struct recovery_scan_window window = {.ino = ino, .all = true};
+	uint64_t start = 0, end, size;
+	struct stat st;
+	int fd, ret = 0;
+
+	fd = config->open_ino(config->files_arg, ino, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) || !st.st_size)
+		goto out_close;
+	size = (uint64_t) st.st_size;
+	while (!ret && start < size) {
+		off_t data = lseek(fd, (off_t) start, SEEK_DATA);
+
+		if (data < 0)
+			break;
+		window.first = (uint64_t) data >> HUGETMPFS_EXTENT_SHIFT;
+		end = (window.first + RECOVERY_WINDOW_EXTENTS)
+		      << HUGETMPFS_EXTENT_SHIFT;
+		if (end > size)
+			end = size;
+		start = end;
+		end += HUGETMPFS_EXTENT_BYTES - 1;
+		window.nr = (uint32_t) ((end >> HUGETMPFS_EXTENT_SHIFT) -
+					window.first);
+		ret = recovery_scan_add_window(scan, &window);
+	}
+out_close:
+	close(fd);
+	return ret;
+}
+
+/* recover=all: files that were closed, and now and then all there are. */
+static void recovery_scan_files(struct recovery_scan *scan, const uint64_t *closed,
+		       unsigned nr_closed)
+{
+	struct recovery_config *config = &scan->recovery->config;
+	uint64_t cursor = 0, ino, since_ns = clock_now_ns();
+	int ret = 0;
+
+	for (unsigned i = 0; i < nr_closed && !ret; i++)
+		ret = recovery_scan_add_file(scan, closed[i]);
+	if (!scan->moved_all || !config->next_ino ||
+	    scan->now - scan->all_at < SCAN_ALL_TICKS)
+		return;
+	scan->moved_all = false;
+	while (!ret && !config->next_ino(config->files_arg, &cursor, &ino))
+		ret = recovery_scan_add_file(scan, ino);
+	scan->all_at = scan->now;
+	recovery_scan_rest(scan, since_ns);
+}
+
+/* Reads the machine's counters once a tick. */
+static void recovery_scan_machine(struct recovery_scan *scan)
+{
+	const struct mm_ops *mm = scan->recovery->mm;
+	struct mm_machine before = scan->machine;
+	bool pressed;
+
+	if (mm->machine(mm->context, &scan->machine))
+		return;
+	if (scan->machine.moved != before.moved)
+		scan->moved = scan->moved_all = true;
+	pressed = scan->machine.stalled_us - before.stalled_us >
+		  scan->tick_ns / 1000 >> SCAN_PRESSURE_SHIFT;
+	if (scan->pressed && !pressed) {
+		recovery_backoff_relent(scan->backoff);
+		scan->due = true;
+	}
+	scan->pressed = pressed;
+}
+
+/* Whether it is time to look. */
+static bool recovery_scan_is_due(const struct recovery_scan *scan, uint32_t underway)
+{
+	bool long_ago = scan->now - scan->looked_at >= SCAN_LOOK_TICKS;
+
+	if (recovery_scan_has_windows(scan) || clock_now_ns() < scan->rest_until_ns)
+		return false;
+	/* what is under way would be found again */
+	return long_ago || (!underway && (scan->moved || scan->due));
+}
+
+static void recovery_scan_tick(struct recovery_scan *scan)
+{
+	uint64_t closed[SCAN_CLOSED];
+	struct recovery_settings settings;
+	unsigned nr_closed;
+	uint32_t underway;
+
+	recovery_settings_get(scan->recovery, &settings);
+	pthread_mutex_lock(&scan->lock);
+	scan->now++;
+	nr_closed = scan->nr_closed;
+	for (unsigned i = 0; i < nr_closed; i++)
+		closed[i] = scan->closed[i];
+	scan->nr_closed = 0;
+	scan->due |= scan->closed_any;
+	scan->closed_any = false;
+	underway = scan->underway;
+	pthread_mutex_unlock(&scan->lock);
+	if (!settings.recoveries ||
+	    settings.recover == RECOVERY_RECOVER_OFF) {
+		recovery_scan_drop_windows(scan);
+		return;
+	}
+	recovery_scan_machine(scan);
+	if (scan->now % SCAN_SWEEP_TICKS == 0)
+		recovery_backoff_sweep(scan->backoff, scan->now);
+	if (recovery_scan_is_due(scan, underway))
+		recovery_scan_look(scan);
+	if (settings.recover == RECOVERY_RECOVER_ALL)
+		recovery_scan_files(scan, closed, nr_closed);
+}
+
+/* Waits for a tick (true) or for room in the engine (false). */
+static bool recovery_scan_wait_locked(struct recovery_scan *scan)
+{
+	struct timespec until = {
+		.tv_sec = (time_t) (scan->next_tick_ns / 1000000000),
+		.tv_nsec = (long) (scan->next_tick_ns % 1000000000),
+	};
+
+	while (!scan->stopping) {
+		if (recovery_scan_has_windows(scan) && scan->underway < SCAN_UNDERWAY / 2)
+			return false;
+		if (pthread_cond_timedwait(&scan->wake, &scan->lock, &until) ==
+		    ETIMEDOUT)
+			break;
+	}
+	scan->next_tick_ns = clock_now_ns() + scan->tick_ns;
+	return true;
+}
+
+static void *recovery_scan_thread(void *arg)
+{
+	struct recovery_scan *scan = arg;
+	bool tick, stopping = false;
+
+	pthread_setname_np(pthread_self(), "recovery-scan");
+	while (!stopping) {
+		pthread_mutex_lock(&scan->lock);
+		tick = recovery_scan_wait_locked(scan);
+		stopping = scan->stopping;
+		pthread_mutex_unlock(&scan->lock);
+		if (stopping)
+			break;
+		if (tick)
+			recovery_scan_tick(scan);
+		recovery_scan_offer_windows(scan);
+	}
+	return NULL;
+}
+
+static int recovery_scan_thread_start(struct recovery_scan *scan)
+{
+	sigset_t all, before;
+	int ret;
+
+	/* signals are for the daemon's other threads */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = -pthread_create(&scan->thread, NULL, recovery_scan_thread, scan);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+int recovery_scan_start(struct recovery *recovery)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct recovery_scan *scan;
+	pthread_condattr_t attr;
+	unsigned tick_ms = recovery->config.tick_ms;
+	int ret;
+
+	if (!recovery->config.open_ino)
+		return 0;
+	scan = calloc(1, sizeof(*scan));
+	if (!scan)
+		return -ENOMEM;
+	scan->recovery = recovery;
+	scan->tick_ns = UINT64_C(1000000) * (tick_ms ? tick_ms : SCAN_TICK_MS);
+	ret = recovery_backoff_open(&scan->backoff);
+	if (ret)
+		goto err_scan_free;
+	ret = recovery_look_open(&scan->look, mm, recovery->config.dev);
+	if (ret)
+		goto err_backoff_close;
+	pthread_mutex_init(&scan->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&scan->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	mm->machine(mm->context, &scan->machine);
+	recovery->scan = scan;
+	ret = recovery_scan_thread_start(scan);
+	if (!ret)
+		return 0;
+	recovery->scan = NULL;
+	pthread_cond_destroy(&scan->wake);
+	pthread_mutex_destroy(&scan->lock);
+	recovery_look_close(scan->look);
+err_backoff_close:
+	recovery_backoff_close(scan->backoff);
+err_scan_free:
+	free(scan);
+	/* without it there is still what is asked for */
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+void recovery_scan_stop(struct recovery *recovery)
+{
+	struct recovery_scan *scan = recovery->scan;
+
+	if (!scan)
+		return;
+	pthread_mutex_lock(&scan->lock);
+	scan->stopping = true;
+	pthread_cond_signal(&scan->wake);
+	pthread_mutex_unlock(&scan->lock);
+	recovery_look_stop(scan->look);
+	pthread_join(scan->thread, NULL);
+}
+
+void recovery_scan_free(struct recovery *recovery)
+{
+	struct recovery_scan *scan = recovery->scan;
+
+	if (!scan)
+		return;
+	recovery->scan = NULL;
+	recovery_scan_drop_windows(scan);
+	recovery_look_close(scan->look);
+	recovery_backoff_close(scan->backoff);
+	pthread_cond_destroy(&scan->wake);
+	pthread_mutex_destroy(&scan->lock);
+	free(scan);
+}
