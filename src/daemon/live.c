@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Remount: what tmpfs can change it is asked to change, access times are
- * changed on the backing mount, the rest must be as it was.
+ * Remount: what tmpfs and the recovery engine can change they are asked to
+ * change, access times are changed on the backing mount, the rest must be as it
+ * was.
  */
 #include "daemon/live.h"
 
@@ -15,15 +16,17 @@
 #include "base/optstr.h"
 #include "daemon/options.h"
 #include "keeper/report.h"
+#include "recovery/recovery.h"
 
 struct live {
 	char *options;
 	int root_fd;
 	int report_fd;
+	struct recovery *recovery;
 };
 
 int live_open(struct live **out, const char *options, int root_fd,
-	      int report_fd)
+	      int report_fd, struct recovery *recovery)
 {
 	struct live *live = calloc(1, sizeof(*live));
 
@@ -36,6 +39,7 @@ int live_open(struct live **out, const char *options, int root_fd,
 	}
 	live->root_fd = root_fd;
 	live->report_fd = report_fd;
+	live->recovery = recovery;
 	*out = live;
 	return 0;
 }
@@ -64,7 +68,6 @@ static const struct fixed_option {
 	{ "inode64", "it always holds" },
 	{ "mode", "use chmod" },
 	{ "passthrough", "mount anew" },
-	{ "recoveries", "mount anew" },
 	{ "uid", "use chown" },
 };
 
@@ -101,6 +104,7 @@ static int check_fixed(const struct live *live, const struct fixed_option *fixed
 struct change {
 	struct options asked;	/* the list, understood */
 	char *tmpfs;		/* what tmpfs is asked to change */
+	char *settings;		/* what the recovery engine is */
 	char *options;		/* what will hold when all goes well */
 };
 
@@ -114,7 +118,9 @@ static int take_option(const struct live *live, struct change *change,
 
 	if (fixed)
 		return check_fixed(live, fixed, value, error, error_size);
-	if (strcmp(name, "debug") != 0)
+	if (recovery_settings_has(name))
+		ret = optstr_set(&change->settings, name, value);
+	else if (strcmp(name, "debug") != 0)
 		ret = optstr_set(&change->tmpfs, name, value);
 	/* the same limit in other units */
 	if (!ret && !strcmp(name, "size"))
@@ -147,24 +153,46 @@ static int take_list(const struct live *live, struct change *change,
 	return ret;
 }
 
-static int carry_out(struct live *live, const struct change *change, char *error,
-		     size_t error_size)
+static int change_atime(const struct live *live, const struct change *change,
+			char *error, size_t error_size)
 {
 	unsigned long atime_flags = MS_NOATIME | MS_RELATIME | MS_STRICTATIME |
 				    MS_NODIRATIME;
 	uint64_t attr = options_atime_attr(change->asked.mount_flags);
-	int ret = 0;
+	int ret;
 
-	if (change->tmpfs)
-		ret = backing_reconfigure(live->root_fd, change->tmpfs, error,
-					  error_size);
-	if (ret || !(change->asked.mount_mask & atime_flags))
-		return ret;
+	if (!(change->asked.mount_mask & atime_flags))
+		return 0;
 	ret = backing_set_atime(live->root_fd, attr);
 	if (ret)
 		snprintf(error, error_size,
 			 "cannot change the access times of the tmpfs: %s",
 			 strerror(-ret));
+	return ret;
+}
+
+static int carry_out(struct live *live, const struct change *change, char *error,
+		     size_t error_size)
+{
+	struct recovery_settings settings;
+	int ret = 0;
+
+	recovery_settings_get(live->recovery, &settings);
+	if (change->settings)
+		ret = recovery_settings_parse(&settings, change->settings,
+					      error, error_size);
+	/* tmpfs first, which alone refuses what was asked for rightly */
+	if (!ret && change->tmpfs)
+		ret = backing_reconfigure(live->root_fd, change->tmpfs, error,
+					  error_size);
+	if (!ret)
+		ret = change_atime(live, change, error, error_size);
+	if (ret || !change->settings)
+		return ret;
+	ret = recovery_settings_set(live->recovery, &settings);
+	if (ret)
+		snprintf(error, error_size, "cannot set %s: %s",
+			 change->settings, strerror(-ret));
 	return ret;
 }
 
@@ -187,6 +215,7 @@ int live_remount(void *arg, const char *list, char *error, size_t error_size)
 	}
 	options_free(&change.asked);
 	free(change.options);
+	free(change.settings);
 	free(change.tmpfs);
 	return ret;
 }

@@ -9,21 +9,24 @@
 #include <stddef.h>
 
 struct live;
+struct recovery;
 
 /*
  * options is what the daemon was started with (options_text()), root_fd the
  * root of the backing, report_fd the socket to the keeper, which is told of
- * every change, for a next daemon. Both are borrowed. Returns 0 or -ENOMEM.
+ * every change, for a next daemon. Fds and recovery are borrowed. Returns 0 or
+ * -ENOMEM.
  */
 int live_open(struct live **out, const char *options, int root_fd,
-	      int report_fd);
+	      int report_fd, struct recovery *recovery);
 void live_close(struct live *live);
 
 /* The options that hold, for the caller to free; NULL: no memory. */
 char *live_options(void *live);
 
 /*
- * Changes those in the list. All or nothing. An option that cannot change is
+ * Changes those in the list. All or nothing, unless memory is too short to
+ * start threads for more recoveries. An option that cannot change is
  * no error when its value is the one that holds: mount(8) repeats what stands
  * in fstab. Returns 0 or a negative errno with a message.
  */

@@ -243,9 +243,6 @@ static int open_parts(struct serve *serve)
 
 	ret = opened(watch_keeper(), "a thread");
 	if (!ret)
-		ret = opened(live_open(&serve->live, serve->text, CHILD_ROOT_FD,
-				       CHILD_REPORT_FD), "the options");
-	if (!ret)
 		ret = opened(table_open(&serve->table, CHILD_TABLE_FD),
 			     "the tables");
 	if (!ret)
@@ -255,6 +252,10 @@ static int open_parts(struct serve *serve)
 		ret = opened(mm_open(&serve->mm, 0), "the memory interfaces");
 	if (!ret)
 		ret = opened(open_recovery(serve), "the recovery engine");
+	if (!ret)
+		ret = opened(live_open(&serve->live, serve->text, CHILD_ROOT_FD,
+				       CHILD_REPORT_FD, serve->recovery),
+			     "the options");
 	if (!ret)
 		ret = opened(open_control(serve), "the control socket");
 	return ret;

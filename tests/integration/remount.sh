@@ -70,8 +70,16 @@ refused 1 size=1G,passthrough=off \
 	"option passthrough=off cannot be changed by remount: mount anew"
 refused 1 mode=700,size=1G \
 	"option mode=700 cannot be changed by remount: use chmod"
-refused 1 recoveries=4 \
-	"option recoveries=4 cannot be changed by remount: mount anew"
+refused 1 recoveries=1000,size=1G "bad value '1000' for option recoveries: it \
+is a number from 0 to 256"
+refused 2 recoveries=4,size=4M "size=4M: too small a size for current use"
+
+echo "settings of recovery"
+remount recoveries=4,max_holes=7
+assert_match ",$(options)," ",recoveries=4," "options"
+assert_match ",$(options)," ",max_holes=7," "options"
+assert_match "$("$HUGETMPFSCTL" status --no-scan "$MNT")" "of at most 4" status
+remount recoveries=3
 
 echo "what is said again as it is, as mount(8) does, is no change"
 remount size=128M,mode=750,recoveries=3,passthrough=on,inode64,nofail,rw
