@@ -21,13 +21,14 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"counters map recover status --help --version" -- "$word")
+			"counters map recover set status --help --version" -- "$word")
 		return
 	fi
 	case $command in
 	counters) options="--json --help" ;;
 	map) options="--all --json --help" ;;
 	recover) options="--dry-run --json --quiet --help" ;;
+	set) options="--json --help" ;;
 	status) options="--json --no-scan --help" ;;
 	*) return ;;
 	esac
@@ -35,7 +36,7 @@ _hugetmpfsctl()
 	*/-*)
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 		;;
-	counters/* | status/*)
+	counters/* | set/* | status/*)
 		local IFS=$'\n'
 		mapfile -t COMPREPLY < <(compgen -W "$(_hugetmpfsctl_mounts)" \
 			-- "$word")

@@ -182,6 +182,13 @@ int hugetmpfs_remount(struct hugetmpfs_connection *connection,
 		      const char *options, char *message,
 		      size_t message_bytes);
 
+/*
+ * Changes settings of recovery ("recoveries=4,bytes_per_second=200m", see
+ * hugetmpfsctl(8)), all or none. What was wrong is in message.
+ */
+int hugetmpfs_set(struct hugetmpfs_connection *connection, const char *settings,
+		  char *message, size_t message_bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,7 +11,9 @@
  *	status			everything about the mount; looks at every file
  *	status no-scan		the same without looking at the files
  *	counters		the counters alone
- *	remount OPTIONS		changes options of the backing tmpfs
+ *	remount OPTIONS		changes options of the mount
+ *	set [SETTINGS]		changes settings of recovery, "KEY=VALUE,...",
+ *				all or none; answers with those that hold
  *
  * Answer: one or more packets of whole lines, each ended by a newline. The
  * first line is
@@ -26,7 +28,7 @@
  * over those that they do not know. An answer may also turn out to be an error
  * in the middle: an "error" line in place of "end".
  *
- * In VALUE, MESSAGE and OPTIONS a newline is written "\n" and a backslash "\\".
+ * In VALUE, MESSAGE, OPTIONS and SETTINGS a newline is written "\n" and a backslash "\\".
  *
  * While one request of a connection is being answered the next is not read. The
  * daemon closes a connection that takes nothing for PROTOCOL_SEND_TIMEOUT_MS.
@@ -67,5 +69,6 @@
 #define PROTOCOL_NO_SCAN  "no-scan"
 #define PROTOCOL_COUNTERS "counters"
 #define PROTOCOL_REMOUNT  "remount"
+#define PROTOCOL_SET	  "set"
 
 #endif

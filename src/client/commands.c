@@ -69,3 +69,10 @@ int hugetmpfs_remount(struct hugetmpfs_connection *connection,
 	return hugetmpfs_request(connection, PROTOCOL_REMOUNT, options, NULL,
 				 NULL, message, message_bytes);
 }
+
+int hugetmpfs_set(struct hugetmpfs_connection *connection, const char *settings,
+		  char *message, size_t message_bytes)
+{
+	return hugetmpfs_request(connection, PROTOCOL_SET, settings, NULL, NULL,
+				 message, message_bytes);
+}

@@ -59,6 +59,20 @@ static void add_counters(const struct control_config *config,
 	}
 }
 
+static void add_setting(void *answer, const char *key, const char *value)
+{
+	answer_line(answer, "setting", "%s %s", key, value);
+}
+
+static void add_settings(const struct control_config *config,
+			 struct answer *answer)
+{
+	struct recovery_settings settings;
+
+	recovery_settings_get(config->recovery, &settings);
+	recovery_settings_show(&settings, add_setting, answer);
+}
+
 static void add_interfaces(const struct control_config *config,
 			   struct answer *answer)
 {
@@ -116,6 +130,7 @@ static void add_mount(const struct control_config *config,
 	free(options);
 	answer_line(answer, "passthrough", "%s",
 		    config->passthrough ? "on" : "off");
+	add_settings(config, answer);
 	add_interfaces(config, answer);
 	recovery_load(config->recovery, &load);
 	answer_line(answer, "recoveries", "%u", load.recoveries);
@@ -200,11 +215,32 @@ static void run_remount(const struct control_config *config, char *argument,
 	answer_end(answer);
 }
 
+/* Changes settings if there are any in the argument, and shows all. */
+static void run_set(const struct control_config *config, char *argument,
+		    struct answer *answer, struct scan **scan)
+{
+	char message[512] = "";
+	int ret = 0;
+
+	(void) scan;
+	if (*argument)
+		ret = config->set(config->options_arg, argument, message,
+				  sizeof(message));
+	if (ret) {
+		answer_error(answer, ret, "%s", message);
+		return;
+	}
+	answer_ok(answer);
+	add_settings(config, answer);
+	answer_end(answer);
+}
+
 static const struct command commands[] = {
 	{ PROTOCOL_ATTACH, run_attach },
 	{ PROTOCOL_COUNTERS, run_counters },
 	{ PROTOCOL_PING, run_ping },
 	{ PROTOCOL_REMOUNT, run_remount },
+	{ PROTOCOL_SET, run_set },
 	{ PROTOCOL_STATUS, run_status },
 };
 

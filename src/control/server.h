@@ -45,11 +45,14 @@ struct control_config {
 	 * Options belong to the daemon: options() gives those that hold now,
 	 * comma-separated, for the caller to free (NULL: no memory); remount()
 	 * changes some, all or nothing, and returns 0 or a negative errno with
-	 * a message. Both are called from the control thread only.
+	 * a message; set() does so for settings of recovery. All are called
+	 * from the control thread only.
 	 */
 	char *(*options)(void *arg);
 	int (*remount)(void *arg, const char *options, char *error,
 		       size_t error_size);
+	int (*set)(void *arg, const char *settings, char *error,
+		   size_t error_size);
 	void *options_arg;
 };
 

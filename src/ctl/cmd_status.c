@@ -69,6 +69,7 @@ static json_t *status_new(void)
 
 	for (size_t i = 0; i < NR(status_keys); i++)
 		json_set(status, status_keys[i].key, json_null());
+	json_set(status, "settings", json_object());
 	json_set(status, "interfaces", json_array());
 	json_set(status, "extents_by_state", json_null());
 	json_set(status, "bytes_by_state", json_null());
@@ -155,6 +156,9 @@ static int status_line(void *arg, const char *key, const char *value)
 		if (!strcmp(key, status_groups[i][0]))
 			return add_to_group(status, status_groups[i][1], value);
 	}
+	if (!strcmp(key, "setting"))
+		return mount_setting(json_object_get(status, "settings"),
+				     value);
 	if (!strcmp(key, "interface"))
 		return add_interface(status, value);
 	if (!strcmp(key, "scanned"))
@@ -267,6 +271,8 @@ static void print_status(json_t *status)
 	       integer_of(status, "running"),
 	       integer_of(status, "recoveries"));
 	print_space(status);
+	puts("settings of recovery:");
+	mount_print_settings(json_object_get(status, "settings"));
 	print_interfaces(status);
 	print_states(status);
 	puts("counters that are not 0:");

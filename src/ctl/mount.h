@@ -15,10 +15,23 @@
 int mount_ask(const char *path, const char *command, const char *argument,
 	      hugetmpfs_line_fn *fn, void *arg);
 
+/* The same; returns 0 or the negative errno. */
+int mount_request(const char *path, const char *command, const char *argument,
+		  hugetmpfs_line_fn *fn, void *arg);
+
 /*
  * Takes "NAME NUMBER" apart, in place. Returns 0 or -EPROTO.
  */
 int mount_number(const char *value, char *name, size_t name_bytes,
 		 uint64_t *number);
+
+/*
+ * Puts a "NAME VALUE" of a setting into an object: numbers, on and off as
+ * booleans, other words as strings. Returns 0 or -EPROTO.
+ */
+int mount_setting(json_t *settings, const char *value);
+
+/* Writes the object of settings as text, one a line. */
+void mount_print_settings(const json_t *settings);
 
 #endif

@@ -196,6 +196,15 @@ static int carry_out(struct live *live, const struct change *change, char *error
 	return ret;
 }
 
+/* Makes *options those that hold, and tells the keeper. */
+static void hold(struct live *live, char **options)
+{
+	free(live->options);
+	live->options = *options;
+	*options = NULL;
+	report_send(live->report_fd, REPORT_OPTIONS, live->options);
+}
+
 int live_remount(void *arg, const char *list, char *error, size_t error_size)
 {
 	struct change change = { 0 };
@@ -207,15 +216,41 @@ int live_remount(void *arg, const char *list, char *error, size_t error_size)
 	ret = take_list(live, &change, list, error, error_size);
 	if (!ret)
 		ret = carry_out(live, &change, error, error_size);
-	if (!ret) {
-		free(live->options);
-		live->options = change.options;
-		change.options = NULL;
-		report_send(live->report_fd, REPORT_OPTIONS, live->options);
-	}
+	if (!ret)
+		hold(live, &change.options);
 	options_free(&change.asked);
 	free(change.options);
 	free(change.settings);
 	free(change.tmpfs);
+	return ret;
+}
+
+int live_set(void *arg, const char *list, char *error, size_t error_size)
+{
+	char *options, *text, *cursor, *name, *value;
+	struct recovery_settings settings;
+	struct live *live = arg;
+	int ret = -ENOMEM;
+
+	snprintf(error, error_size, "not enough memory");
+	options = strdup(live->options);
+	text = cursor = strdup(list);
+	if (!options || !text)
+		goto out_free;
+	recovery_settings_get(live->recovery, &settings);
+	ret = recovery_settings_parse(&settings, list, error, error_size);
+	while (!ret && (name = optstr_next(&cursor, &value)))
+		ret = optstr_set(&options, name, value);
+	if (ret)
+		goto out_free;
+	ret = recovery_settings_set(live->recovery, &settings);
+	if (ret)
+		snprintf(error, error_size, "cannot set %s: %s", list,
+			 strerror(-ret));
+	else
+		hold(live, &options);
+out_free:
+	free(options);
+	free(text);
 	return ret;
 }

@@ -32,4 +32,7 @@ char *live_options(void *live);
  */
 int live_remount(void *live, const char *list, char *error, size_t error_size);
 
+/* The same for settings of recovery alone, in their own words. */
+int live_set(void *live, const char *list, char *error, size_t error_size);
+
 #endif

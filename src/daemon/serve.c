@@ -231,6 +231,7 @@ static int open_control(struct serve *serve)
 		.nr_interfaces = MM_NR_INTERFACES,
 		.options = live_options,
 		.remount = live_remount,
+		.set = live_set,
 		.options_arg = serve->live,
 	};
 

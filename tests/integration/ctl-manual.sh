@@ -51,7 +51,7 @@ for name in $(hugetmpfsctl counters "$MNT" | awk '{ print $1 }'); do
 	*) assert explained "$name" ;;
 	esac
 done
-for command in counters map recover status; do
+for command in counters map recover set status; do
 	for option in $(hugetmpfsctl $command --help | grep -o '^  --[a-z-]*'); do
 		[ "$option" != --help ] || continue
 		sed -n "/^\.SS hugetmpfsctl $command /,/^\.S/p" "$man8" |
@@ -127,7 +127,7 @@ complete_words() # WORD...
 	echo "${COMPREPLY[*]}"
 }
 assert_eq "$(complete_words hugetmpfsctl "")" \
-	"counters map recover status --help --version" "commands"
+	"counters map recover set status --help --version" "commands"
 assert_eq "$(complete_words hugetmpfsctl re)" recover "a command"
 assert_eq "$(complete_words hugetmpfsctl recover --d)" --dry-run "an option"
 assert_eq "$(complete_words hugetmpfsctl status "$MNT")" "$MNT" "a mount"

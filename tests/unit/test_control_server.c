@@ -61,6 +61,13 @@ void recovery_load(struct recovery *recovery, struct recovery_load *load)
 					.running = 1 };
 }
 
+void recovery_settings_get(struct recovery *recovery,
+			   struct recovery_settings *settings)
+{
+	(void) recovery;
+	recovery_settings_init(settings);
+}
+
 /* ---- the server ---- */
 
 static char *give_options(void *arg)
@@ -75,6 +82,16 @@ static int take_options(void *arg, const char *options, char *error,
 	if (!strcmp(options, "size=8G"))
 		return 0;
 	snprintf(error, error_size, "bad\nvalue \"%s\"", options);
+	return -EINVAL;
+}
+
+static int take_settings(void *arg, const char *settings, char *error,
+			 size_t error_size)
+{
+	(void) arg;
+	if (!strcmp(settings, "recoveries=1,max_holes=2"))
+		return 0;
+	snprintf(error, error_size, "bad value of \"%s\"", settings);
 	return -EINVAL;
 }
 
@@ -125,6 +142,7 @@ static int setup(void **state)
 		.nr_interfaces = 2,
 		.options = give_options,
 		.remount = take_options,
+		.set = take_settings,
 		.options_arg = "size=4G",
 	};
 	assert_int_equal(table_open(&config.table, memfd), 0);
@@ -223,6 +241,30 @@ static void test_remount(void **state)
 	expect_answer("remount", "size=8G", "");
 	expect_error("remount", "size=\\x", -EINVAL,
 		     "bad\nvalue \"size=\\x\"");
+}
+
+/* Answered with all that hold, also when none is changed. */
+static void test_set(void **state)
+{
+	static const char *const arguments[] = {
+		NULL, "recoveries=1,max_holes=2",
+	};
+	char text[4096];
+
+	(void) state;
+	for (int i = 0; i < 2; i++) {
+		struct hugetmpfs_connection *client = client_connect();
+
+		*text = '\0';
+		assert_int_equal(hugetmpfs_request(client, "set", arguments[i],
+						   collect, text, NULL, 0), 0);
+		assert_non_null(strstr(text, "setting=max_holes 64|"));
+		assert_non_null(strstr(text, "setting=recover mapped|"));
+		assert_non_null(strstr(text, "setting=free_block on|"));
+		hugetmpfs_close(client);
+	}
+	expect_error("set", "recoveries=x", -EINVAL,
+		     "bad value of \"recoveries=x\"");
 }
 
 static void test_unknown(void **state)
@@ -473,6 +515,7 @@ int main(void)
 		TEST(test_ping),
 		TEST(test_random_packets),
 		TEST(test_remount),
+		TEST(test_set),
 		TEST(test_rubbish),
 		TEST(test_status),
 		TEST(test_stop_with_clients),

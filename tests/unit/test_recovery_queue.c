@@ -113,6 +113,7 @@ static void test_order(void **state)
 	submit(&second, 30, 1);
 	gate_open();
 	wait_count(RECOVERY_COUNT_recov_completed, 7);
+	wait_load(0, 0);
 	assert_int_equal(nr_order, 7);
 	for (unsigned i = 0; i < 7; i++)
 		assert_int_equal(order[i], expected[i]);
