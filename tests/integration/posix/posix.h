@@ -7,8 +7,9 @@
  *
  * Every test runs in a child process, in a fresh directory of its own as the
  * working directory (mode 0777), as root, with umask 022 and no supplementary
- * group, and is killed after POSIX_TIMEOUT_S seconds. Exit status: 0 all
- * passed, 1 a check failed, 2 usage, 77 nothing could be run.
+ * group, and is killed after POSIX_TIMEOUT_S seconds, which the environment
+ * can set. Exit status: 0 all passed, 1 a check failed, 2 usage, 77 nothing
+ * could be run.
  */
 #ifndef POSIX_H
 #define POSIX_H
@@ -281,11 +282,18 @@ static void posix_child(const struct posix_test *test, const char *directory)
 	_exit(0);
 }
 
+static int posix_timeout_s(void)
+{
+	const char *text = getenv("POSIX_TIMEOUT_S");
+
+	return text ? atoi(text) : POSIX_TIMEOUT_S;
+}
+
 /* Runs one test; gives 0, 1 or POSIX_SKIP. */
 static int posix_run(const struct posix_test *test, const char *topic)
 {
 	char directory[PATH_MAX + 64];
-	int status = 0, waited = 0;
+	int status = 0, waited = 0, limit_s = posix_timeout_s();
 	pid_t pid, done;
 
 	snprintf(directory, sizeof(directory), "%s/.%s.%d", posix_directory,
@@ -296,14 +304,14 @@ static int posix_run(const struct posix_test *test, const char *topic)
 	if (pid == 0)
 		posix_child(test, directory);
 	while ((done = waitpid(pid, &status, WNOHANG)) == 0 &&
-	       waited < POSIX_TIMEOUT_S * 200) {
+	       waited < limit_s * 200) {
 		sleep_ms(5);
 		waited++;
 	}
 	kill(-pid, SIGKILL);
 	if (done == 0) {
 		posix_fail(__FILE__, __LINE__, "%s: no end after %d seconds",
-			   test->name, POSIX_TIMEOUT_S);
+			   test->name, limit_s);
 		kill(pid, SIGKILL);
 		return 1; /* a stuck request would make the removal hang too */
 	}
