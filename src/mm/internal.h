@@ -148,6 +148,12 @@ int mm_watch_look(void *context, struct mm_watch *watch, unsigned i,
 void mm_machine_open(struct mm *mm);
 int mm_machine(void *context, struct mm_machine *machine);
 
+/* blocks.c */
+int mm_pressure(void *context, struct mm_pressure *pressure);
+int mm_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes);
+int mm_compact(void *context, int nid);
+bool mm_compact_is_there(const struct mm *mm);
+
 /* probe.c */
 bool mm_denied(void *context);
 int mm_probe(struct mm *mm, unsigned without);

@@ -45,7 +45,13 @@
 	  "pages are brought in by reading one byte of each, which is slower") \
 	X(PAGE_NODES, "move_pages", "NUMA nodes are not known")                \
 	X(MEMORY_CGROUPS, "memory_cgroups",                                    \
-	  "there are no limits to keep and nobody in particular pays")
+	  "there are no limits to keep and nobody in particular pays")         \
+	X(PRESSURE, "pressure",                                                \
+	  "recovery does not pause when memory is short")                      \
+	X(BUDDYINFO, "buddyinfo",                                              \
+	  "huge pages are asked for without looking for a free one")           \
+	X(COMPACT, "compact_memory",                                           \
+	  "memory is not compacted before a huge page is asked for")
 
 enum mm_interface_id {
 #define X(constant, name, absence) MM_##constant,
@@ -110,6 +116,12 @@ struct mm_watch;
 struct mm_machine {
 	uint64_t moved;	     /* pages split, swapped in or out, or migrated */
 	uint64_t stalled_us; /* that tasks had to wait for memory */
+};
+
+/* How much tasks have to wait for memory (PSI, some). */
+struct mm_pressure {
+	uint32_t avg10;	   /* of time, average of 10 s, in 1/100 percent */
+	uint64_t total_us; /* since the machine booted */
 };
 
 /* Why the kernel finds an extent busy. */
@@ -195,6 +207,14 @@ struct mm_ops {
 	 * cgroup (0: not known) before other pages have to be swapped out.
 	 */
 	uint64_t (*room)(void *context, uint64_t group);
+
+	int (*pressure)(void *context, struct mm_pressure *pressure);
+
+	/* Free blocks that hold a huge page, for each node below nr_nodes. */
+	int (*free_blocks)(void *context, uint32_t *blocks, unsigned nr_nodes);
+
+	/* Makes some on a node, -1 for any. Blocks, for seconds at worst. */
+	int (*compact)(void *context, int nid);
 
 	/*
 	 * Finds the processes, but for this one, that have a file mapped

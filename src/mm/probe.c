@@ -200,6 +200,26 @@ static bool mm_probe_page_nodes(struct mm_probe *probe)
 	return mm_sys_page_nodes(1, &page, &status) == 0 && status >= 0;
 }
 
+/* It can be built in and turned off, which only shows by use. */
+static bool mm_probe_pressure(struct mm_probe *probe)
+{
+	struct mm_pressure pressure;
+
+	return mm_pressure(probe->mm, &pressure) == 0;
+}
+
+static bool mm_probe_buddyinfo(struct mm_probe *probe)
+{
+	uint32_t blocks[1];
+
+	return mm_free_blocks(probe->mm, blocks, 1) == 0;
+}
+
+static bool mm_probe_compact(struct mm_probe *probe)
+{
+	return mm_compact_is_there(probe->mm);
+}
+
 typedef bool mm_probe_fn(struct mm_probe *probe);
 
 /* In the order of use: later ones want the page that the first brings in. */
@@ -218,6 +238,9 @@ static const struct {
 	{MM_IO_URING, mm_probe_io_uring},
 	{MM_PAGE_NODES, mm_probe_page_nodes},
 	{MM_MEMORY_CGROUPS, mm_probe_memory_cgroups},
+	{MM_PRESSURE, mm_probe_pressure},
+	{MM_BUDDYINFO, mm_probe_buddyinfo},
+	{MM_COMPACT, mm_probe_compact},
 };
 
 static int mm_probe_file(struct mm_probe *probe)

@@ -76,16 +76,11 @@ static bool recovery_batch_has_news(struct recovery_batch *batch)
 	return false;
 }
 
-static void recovery_batch_pause(struct recovery_batch *batch, unsigned tries)
+void recovery_batch_wait(struct recovery_batch *batch, uint64_t ns)
 {
 	struct recovery *recovery = batch->recovery;
-	unsigned doublings = tries ? tries - 1 : 0;
 	struct timespec until;
-	uint64_t ns;
 
-	if (doublings > RECOVERY_PAUSE_DOUBLINGS)
-		doublings = RECOVERY_PAUSE_DOUBLINGS;
-	ns = (uint64_t) recovery->config.pause_us * 1000 << doublings;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	ns += (uint64_t) until.tv_nsec;
 	until.tv_sec += (time_t) (ns / 1000000000);
@@ -96,6 +91,16 @@ static void recovery_batch_pause(struct recovery_batch *batch, unsigned tries)
 				       &until))
 		;
 	pthread_mutex_unlock(&recovery->lock);
+}
+
+static void recovery_batch_pause(struct recovery_batch *batch, unsigned tries)
+{
+	unsigned doublings = tries ? tries - 1 : 0;
+
+	if (doublings > RECOVERY_PAUSE_DOUBLINGS)
+		doublings = RECOVERY_PAUSE_DOUBLINGS;
+	recovery_batch_wait(batch, (uint64_t) batch->recovery->config.pause_us *
+					   1000 << doublings);
 }
 
 bool recovery_batch_again(struct recovery_batch *batch, enum team_step step)
@@ -281,6 +286,7 @@ void recovery_batch_run(struct recovery_batch *batch)
 		recovery_batch_fail(batch, ret);
 	} else {
 		recovery_batch_begin(batch);
+		recovery_batch_find_blocks(batch);
 		recovery_batch_passes(batch);
 		if (recovery_batch_retry(batch))
 			recovery_batch_passes(batch);

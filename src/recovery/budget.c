@@ -81,3 +81,31 @@ void recovery_budget_take_cpu(struct recovery_budget *budget,
 		budget_take(&budget->cpu_at_ns, now_ns,
 			    budget_scale(cpu_ns, 100, settings->cpu_percent));
 }
+
+/* The average falls slowly: what was since the last look says when it ends. */
+static bool pressure_lasts(const struct recovery_pressure *pressure,
+			   uint32_t most_percent, uint64_t now_ns,
+			   uint64_t total_us, uint64_t own_ns)
+{
+	uint64_t stalled_ns, ours_ns, window_ns = now_ns - pressure->seen_ns;
+
+	/* looked at too long ago to say what is now */
+	if (!pressure->seen_ns || window_ns > 2 * NS_PER_SECOND)
+		return true;
+	stalled_ns = budget_scale(total_us - pressure->total_us, 1000, 1);
+	ours_ns = own_ns - pressure->own_ns;
+	stalled_ns = stalled_ns > ours_ns ? stalled_ns - ours_ns : 0;
+	return stalled_ns > budget_scale(window_ns, most_percent, 100);
+}
+
+void recovery_pressure_take(struct recovery_pressure *pressure,
+			    uint32_t most_percent, uint64_t now_ns,
+			    uint32_t avg10, uint64_t total_us, uint64_t own_ns)
+{
+	pressure->high = most_percent && avg10 > most_percent * 100 &&
+			 pressure_lasts(pressure, most_percent, now_ns,
+					total_us, own_ns);
+	pressure->seen_ns = now_ns;
+	pressure->total_us = total_us;
+	pressure->own_ns = own_ns;
+}

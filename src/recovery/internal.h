@@ -156,6 +156,7 @@ struct recovery_batch {
 	uint64_t room_group;   /* the last that was asked for room ... */
 	uint32_t room_extents; /* ... and for how many more that does */
 	bool background; /* nobody asked for it by name */
+	uint64_t gap_ns; /* when steps began to follow each other */
 	uint32_t nr;
 	struct recovery_item items[RECOVERY_BATCH_EXTENTS];
 };
@@ -212,6 +213,12 @@ struct recovery {
 	bool stopping;
 	struct recovery_settings settings;
 	struct recovery_budget budget;
+	struct recovery_pressure pressure;
+	bool looks_at_pressure;	 /* a thread does, without the lock */
+	uint64_t compacted_ns;	 /* when that was last begun, 0: never */
+	unsigned reading;	 /* workers that wait for swap */
+	uint64_t reading_ns;	 /* since when there are some */
+	uint64_t read_ns;	 /* how long there were some before */
 	struct recovery_request *requests; /* not completed */
 	struct recovery_prepare asked_for, offered_ones; /* to prepare */
 	struct recovery_request *completed; /* their callers not told yet */
@@ -346,6 +353,27 @@ void recovery_batch_unmap(struct recovery_batch *batch);
  * then waits the longer the more often it was tried.
  */
 bool recovery_batch_again(struct recovery_batch *batch, enum team_step step);
+
+/*
+ * Waits until ns are over or a work that is under way was released or given
+ * up; the engine stopping or being turned off ends it, too.
+ */
+void recovery_batch_wait(struct recovery_batch *batch, uint64_t ns);
+
+/* throttle.c: what holds up the background, but for the budgets. */
+/*
+ * When the pressure on memory allows to begin: 0 for now. Gives the lock up in
+ * between if it has to look; then *looked is set.
+ */
+uint64_t recovery_pressure_until_locked(struct recovery *recovery,
+					bool *looked);
+/* Around waits for swap, which are pressure of our own making. */
+void recovery_read_begin(struct recovery *recovery);
+void recovery_read_end(struct recovery *recovery);
+/* Gives up those for which no huge page is free. */
+void recovery_batch_find_blocks(struct recovery_batch *batch);
+/* After a step: lets others in when too many have followed each other. */
+void recovery_batch_gap(struct recovery_batch *batch);
 
 /* reason.c */
 enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,

@@ -232,8 +232,10 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 		for (item = batch->items; item < batch->items + batch->nr;
 		     item++) {
 			if (item->team.step == TEAM_COLLAPSE &&
-			    recovery_item_check(batch, item))
+			    recovery_item_check(batch, item)) {
 				recovery_collapse_one(batch, item);
+				recovery_batch_gap(batch);
+			}
 		}
 	} while (recovery_batch_again(batch, TEAM_COLLAPSE));
 }

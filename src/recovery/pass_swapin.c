@@ -103,7 +103,9 @@ static void recovery_swapin_one(struct recovery_batch *batch,
 		recovery_swapin_count(recovery, &before, &item->team.now,
 				      RECOVERY_COUNT_swap_cached);
 	before = item->team.now;
+	recovery_read_begin(recovery);
 	ret = mm->populate(mm->context, batch->window, item->team.index);
+	recovery_read_end(recovery);
 	if (!recovery_item_look(batch, item))
 		recovery_swapin_count(recovery, &before, &item->team.now,
 				      RECOVERY_COUNT_swap_read);

@@ -134,6 +134,7 @@ static bool recovery_background_may_locked(struct recovery *recovery,
 					   uint64_t *until_ns)
 {
 	uint64_t now_ns, wait_ns;
+	bool looked;
 
 	if (STAILQ_EMPTY(&recovery->offered_ones) &&
 	    recovery_queue_rank_locked(recovery) == RECOVERY_NR_RANKS)
@@ -143,7 +144,12 @@ static bool recovery_background_may_locked(struct recovery *recovery,
 				       now_ns);
 	if (wait_ns)
 		*until_ns = now_ns + wait_ns;
-	return !wait_ns;
+	else
+		*until_ns = recovery_pressure_until_locked(recovery, &looked);
+	/* the lock was given up: what was seen before may be gone */
+	if (!*until_ns && looked)
+		*until_ns = now_ns;
+	return !*until_ns;
 }
 
 static bool recovery_worker_may_take_locked(struct recovery *recovery,

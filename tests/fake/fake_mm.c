@@ -240,6 +240,38 @@ static uint64_t fake_room(void *context, uint64_t group)
 	return room;
 }
 
+static int fake_pressure(void *context, struct mm_pressure *pressure)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_PRESSURE, 0);
+
+	*pressure = fake->pressure;
+	return fake_leave(fake, ret);
+}
+
+static int fake_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_FREE_BLOCKS, 0);
+
+	memset(blocks, 0, nr_nodes * sizeof(*blocks));
+	blocks[0] = fake->blocks;
+	return fake_leave(fake, ret);
+}
+
+static int fake_compact(void *context, int nid)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_COMPACT, 0);
+
+	assert(nid <= 0);
+	if (!ret) {
+		fake->blocks += fake->compactable;
+		fake->compactable = 0;
+	}
+	return fake_leave(fake, ret);
+}
+
 static int fake_free_bytes(void *context, int fd, uint64_t *bytes)
 {
 	struct fake_mm *fake = context;
@@ -447,6 +479,7 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 	pthread_mutex_init(&fake->lock, NULL);
 	fake->nr = nr;
 	fake->free_bytes = UINT64_MAX;
+	fake->blocks = UINT32_MAX;
 	fake->room = UINT64_MAX / 2;
 	for (uint32_t i = 0; i < nr; i++)
 		fake->extents[i].pages = HUGETMPFS_EXTENT_PAGES;
@@ -468,6 +501,9 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 		.busy = fake_busy,
 		.denied = fake_denied,
 		.room = fake_room,
+		.pressure = fake_pressure,
+		.free_blocks = fake_free_blocks,
+		.compact = fake_compact,
 		.free_bytes = fake_free_bytes,
 		.mappers_find = fake_mappers_find,
 		.mappers_free = fake_mappers_free,

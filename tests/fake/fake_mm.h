@@ -30,6 +30,9 @@ enum fake_op {
 	FAKE_WATCH_LIST,
 	FAKE_WATCH_LOOK, /* index: of the mapper */
 	FAKE_MACHINE,
+	FAKE_PRESSURE,
+	FAKE_FREE_BLOCKS,
+	FAKE_COMPACT,
 	FAKE_NR_OPS
 };
 
@@ -80,6 +83,9 @@ struct fake_mm {
 	unsigned absent; /* 1 << MM_* */
 	uint64_t free_bytes;
 	uint64_t room; /* less by what is brought in */
+	struct mm_pressure pressure;
+	uint32_t blocks;	/* free, of node 0 */
+	uint32_t compactable;	/* that become so */
 	bool denied; /* constant while the engine runs */
 	unsigned called[FAKE_NR_OPS];
 	struct mm_machine machine;

@@ -3,7 +3,9 @@
 # hugetmpfsctl set: settings of recovery are shown and changed while the mount
 # serves, all or none, also by the options of the mount and for a next daemon.
 . "${0%/*}/lib.sh"
+. "${0%/*}/app.inc"
 
+HT_RECOVER=yes
 ctl=$HUGETMPFSCTL
 
 setting() # KEY
@@ -78,6 +80,23 @@ assert_eq "$(jq -c .total.after.reasons <<<"$OUT")" '{"policy":4}' "reasons"
 "$ctl" set "$MNT" recoveries=1
 assert_status 0 "$ctl" recover --json "$MNT/file"
 assert_eq "$(jq -c .total.after.huge <<<"$OUT")" 4 "huge extents"
+
+echo "the background is not faster than it may be"
+is_huge()
+{
+	[ "$(smaps_kib "${APP_PID[rate]}" ShmemPmdMapped "$MNT/rate")" = 24576 ]
+}
+"$ctl" set "$MNT" recover=mapped bytes_per_second=6m pressure_percent=0 \
+	free_block=off
+head -c 24M /dev/urandom >"$MNT/rate"
+begun=$(date +%s%N)
+app_start rate -a "$MNT/rate"
+app_do rate checksum
+sum=$REPLY
+wait_for 60 is_huge
+assert_ge $((($(date +%s%N) - begun) / 1000000)) 3000 "ms for 24 MiB"
+assert_app_checksum rate "$sum"
+app_stop rate
 
 echo "a next daemon has them, too"
 kill -9 "$(mount_daemon)"

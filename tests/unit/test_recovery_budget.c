@@ -142,6 +142,45 @@ static void test_extremes(void **state)
 	assert_int_equal(recovery_budget_wait(&budget, &settings, S), 0);
 }
 
+/* What a look 250 ms after another, with an average of 60 %, comes to. */
+static bool is_high(uint64_t stalled_ms, uint64_t own_ms)
+{
+	struct recovery_pressure pressure = {0};
+
+	recovery_pressure_take(&pressure, 20, 9 * S, 6000, 70 * S / 1000, 0);
+	assert_true(pressure.high);
+	recovery_pressure_take(&pressure, 20, 9 * S + 250 * MS, 6000,
+			       70 * S / 1000 + stalled_ms * 1000, own_ms * MS);
+	return pressure.high;
+}
+
+static void test_pressure(void **state)
+{
+	struct recovery_pressure pressure = {0};
+
+	(void) state;
+	/* the average is low, or nothing is to hold up anything */
+	recovery_pressure_take(&pressure, 20, S, 2000, 0, 0);
+	assert_false(pressure.high);
+	recovery_pressure_take(&pressure, 0, S, 10000, 0, 0);
+	assert_false(pressure.high);
+	/* of 250 ms, 50 are 20 % */
+	assert_false(is_high(0, 0));
+	assert_false(is_high(50, 0));
+	assert_true(is_high(51, 0));
+	/* our own waits do not count */
+	assert_false(is_high(250, 200));
+	assert_true(is_high(250, 199));
+	assert_false(is_high(100, 250));
+	/* a look of long ago says nothing */
+	recovery_pressure_take(&pressure, 20, 9 * S, 6000, 0, 0);
+	recovery_pressure_take(&pressure, 20, 12 * S, 6000, 0, 0);
+	assert_true(pressure.high);
+	recovery_pressure_take(&pressure, 20, UINT64_MAX, 10000, UINT64_MAX,
+			       UINT64_MAX);
+	assert_true(pressure.high);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_no_limit),
 		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_pressure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

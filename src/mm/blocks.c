@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What memory is like before a huge page is asked for: whether somebody has to
+ * wait for memory, where a free block of 2 MiB is, and the way to have one
+ * made.
+ */
+#include "mm/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MM_HUGE_ORDER 9
+
+static int mm_blocks_read(const char *path, char *text, size_t size)
+{
+	int fd = mm_sys_open(path, O_RDONLY);
+	ssize_t got;
+
+	if (fd < 0)
+		return fd;
+	got = read(fd, text, size - 1);
+	if (got < 0)
+		got = -errno;
+	else
+		text[got] = '\0';
+	close(fd);
+	return got < 0 ? (int) got : 0;
+}
+
+/* The first line: "some avg10=0.12 avg60=0.00 avg300=0.00 total=4711" */
+int mm_pressure(void *context, struct mm_pressure *pressure)
+{
+	unsigned whole, hundredths;
+	unsigned long long total;
+	char text[512];
+	int ret;
+
+	(void) context;
+	ret = mm_blocks_read("/proc/pressure/memory", text, sizeof(text));
+	if (ret)
+		return ret;
+	if (sscanf(text, "some avg10=%u.%2u avg60=%*s avg300=%*s total=%llu",
+		   &whole, &hundredths, &total) != 3)
+		return -EPROTO;
+	pressure->avg10 = whole * 100 + hundredths;
+	pressure->total_us = total;
+	return 0;
+}
+
+/* "Node 0, zone   Normal   123 45 ...": free blocks by order, from 0 on. */
+static void mm_blocks_line(char *line, uint32_t *blocks, unsigned nr_nodes)
+{
+	unsigned long long free_ones, huge = 0;
+	char zone[32], *at, *end;
+	unsigned node;
+	int used;
+
+	if (sscanf(line, "Node %u, zone %31s%n", &node, zone, &used) != 2 ||
+	    node >= nr_nodes)
+		return;
+	/* kept for old devices; nothing else gets the last of it */
+	if (!strcmp(zone, "DMA"))
+		return;
+	at = line + used;
+	for (unsigned order = 0;; order++, at = end) {
+		free_ones = strtoull(at, &end, 10);
+		if (end == at)
+			break;
+		if (order >= MM_HUGE_ORDER)
+			huge += free_ones << (order - MM_HUGE_ORDER);
+	}
+	huge += blocks[node];
+	blocks[node] = huge > UINT32_MAX ? UINT32_MAX : (uint32_t) huge;
+}
+
+int mm_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes)
+{
+	FILE *file = fopen("/proc/buddyinfo", "re");
+	char line[1024];
+
+	(void) context;
+	if (!file)
+		return -errno;
+	memset(blocks, 0, nr_nodes * sizeof(*blocks));
+	while (fgets(line, sizeof(line), file))
+		mm_blocks_line(line, blocks, nr_nodes);
+	fclose(file);
+	return 0;
+}
+
+static int mm_compact_open(const struct mm *mm, int nid)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path),
+		 "/sys/devices/system/node/node%d/compact_memory",
+		 nid < 0 ? mm->node : nid);
+	fd = mm_sys_open(path, O_WRONLY);
+	/* without NUMA there is one for all */
+	if (fd == -ENOENT && mm->one_node)
+		fd = mm_sys_open("/proc/sys/vm/compact_memory", O_WRONLY);
+	return fd;
+}
+
+int mm_compact(void *context, int nid)
+{
+	int fd = mm_compact_open(context, nid), ret = 0;
+
+	if (fd < 0)
+		return fd;
+	if (write(fd, "1", 1) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+bool mm_compact_is_there(const struct mm *mm)
+{
+	int fd = mm_compact_open(mm, -1);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
