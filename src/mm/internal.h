@@ -9,6 +9,8 @@
 #include <inttypes.h>
 
 #include "mm/charge.h"
+#include <pthread.h>
+
 #include "mm/mm.h"
 #include "mm/sys.h"
 
@@ -17,8 +19,34 @@
 
 struct mm_ring;
 
+/* guard.c: one that is inside another process, on the stack of its thread. */
+struct mm_inside {
+	struct mm_inside *next;
+	pid_t pid;
+	uint64_t since_ns;
+	bool alone;
+};
+
+struct mm_guard {
+	pthread_mutex_t lock;
+	pthread_cond_t left;
+	struct mm_inside *inside; /* lock */
+};
+
+void mm_guard_open(struct mm_guard *guard);
+void mm_guard_close(struct mm_guard *guard);
+/*
+ * Before something that wants the mmap lock of a process, and after. Looks go
+ * in alone, waiting for each other; collapses do not. -EBUSY when another has
+ * been inside for a second.
+ */
+int mm_guard_enter(struct mm_guard *guard, struct mm_inside *inside, pid_t pid,
+		   bool alone);
+void mm_guard_leave(struct mm_guard *guard, struct mm_inside *inside);
+
 struct mm {
 	struct mm_ops ops;
+	struct mm_guard guard;
 	struct mm_interface interfaces[MM_NR_INTERFACES];
 	int pagemap_fd;	   /* /proc/self/pagemap */
 	int vmstat_fd;	   /* /proc/vmstat, -1 without */

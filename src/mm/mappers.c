@@ -41,13 +41,27 @@ static int mm_mappers_add(struct mm_mappers *mappers, pid_t pid, int pidfd)
 	return 0;
 }
 
+/* Whether a process maps the file: 1, 0, or a negative errno. */
+static int mm_mappers_ask(struct mm *mm, pid_t pid, dev_t dev, uint64_t ino)
+{
+	struct mm_inside inside;
+	int ret;
+
+	ret = mm_guard_enter(&mm->guard, &inside, pid, true);
+	if (ret)
+		return ret;
+	ret = mm_for_each_vma(mm, pid, dev, ino, mm_mappers_stop, NULL);
+	mm_guard_leave(&mm->guard, &inside);
+	return ret;
+}
+
 /* Adds the process if it maps the file. Only running out of memory is fatal. */
-static int mm_mappers_try(const struct mm *mm, pid_t pid, dev_t dev,
-			  uint64_t ino, struct mm_mappers *mappers)
+static int mm_mappers_try(struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
+			  struct mm_mappers *mappers)
 {
 	int ret, pidfd;
 
-	ret = mm_for_each_vma(mm, pid, dev, ino, mm_mappers_stop, NULL);
+	ret = mm_mappers_ask(mm, pid, dev, ino);
 	if (ret <= 0) {
 		/* one that went away or a kernel thread is no mapper */
 		if (ret != 0 && ret != -ESRCH)
@@ -59,7 +73,7 @@ static int mm_mappers_try(const struct mm *mm, pid_t pid, dev_t dev,
 		mappers->missed += pidfd != -ESRCH;
 		return 0;
 	}
-	ret = mm_for_each_vma(mm, pid, dev, ino, mm_mappers_stop, NULL);
+	ret = mm_mappers_ask(mm, pid, dev, ino);
 	if (ret <= 0 || mm_sys_pidfd_alive(pidfd)) {
 		close(pidfd);
 		return 0;

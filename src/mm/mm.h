@@ -217,6 +217,12 @@ struct mm_ops {
 	int (*compact)(void *context, int nid);
 
 	/*
+	 * All that follow want the mmap lock of other processes. One that is
+	 * locked keeps the first thread for as long as that lasts; others
+	 * get -EBUSY (or miss it in the search) after a second at most.
+	 */
+
+	/*
 	 * Finds the processes, but for this one, that have a file mapped
 	 * shared, by device and inode as /proc/PID/maps shows them.
 	 */

@@ -15,10 +15,19 @@ static bool mm_op_has(void *context, enum mm_interface_id interface)
 static int mm_op_mapper_collapse(void *context, const struct mm_mapper *mapper,
 				 uint64_t addr)
 {
-	if (!mm_has(context, MM_PROCESS_COLLAPSE))
+	struct mm *mm = context;
+	struct mm_inside inside;
+	int ret;
+
+	if (!mm_has(mm, MM_PROCESS_COLLAPSE))
 		return -EOPNOTSUPP;
-	return mm_sys_process_madvise(mapper->pidfd, addr,
-				      HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+	ret = mm_guard_enter(&mm->guard, &inside, mapper->pid, false);
+	if (ret)
+		return ret;
+	ret = mm_sys_process_madvise(mapper->pidfd, addr,
+				     HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+	mm_guard_leave(&mm->guard, &inside);
+	return ret;
 }
 
 static int mm_op_free_bytes(void *context, int fd, uint64_t *bytes)
@@ -70,6 +79,7 @@ int mm_open(struct mm **out, unsigned without)
 		.watch_look = mm_watch_look,
 		.machine = mm_machine,
 	};
+	mm_guard_open(&mm->guard);
 	mm->kpageflags_fd = -1;
 	mm->kpagecgroup_fd = -1;
 	mm_machine_open(mm);
@@ -106,6 +116,7 @@ void mm_close(struct mm *mm)
 		close(mm->vmstat_fd);
 	if (mm->pressure_fd >= 0)
 		close(mm->pressure_fd);
+	mm_guard_close(&mm->guard);
 	free(mm);
 }
 

@@ -139,6 +139,8 @@ int mm_mapper_view(void *context, const struct mm_mapper *mapper, dev_t dev,
 		.nr = nr,
 		.views = views,
 	};
+	struct mm *mm = context;
+	struct mm_inside inside;
 	char path[64];
 	int ret;
 
@@ -148,8 +150,12 @@ int mm_mapper_view(void *context, const struct mm_mapper *mapper, dev_t dev,
 	walk.pagemap_fd = mm_sys_open(path, O_RDONLY);
 	if (walk.pagemap_fd < 0)
 		return walk.pagemap_fd == -ENOENT ? -ESRCH : walk.pagemap_fd;
-	ret = mm_for_each_vma(context, mapper->pid, dev, ino, mm_view_add,
-			      &walk);
+	ret = mm_guard_enter(&mm->guard, &inside, mapper->pid, true);
+	if (!ret) {
+		ret = mm_for_each_vma(mm, mapper->pid, dev, ino, mm_view_add,
+				      &walk);
+		mm_guard_leave(&mm->guard, &inside);
+	}
 	close(walk.pagemap_fd);
 	/* if it lives, what was opened by its number was its own */
 	if (mm_sys_pidfd_alive(mapper->pidfd))

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# An application whose address space is locked for as long as it likes holds up
+# neither what is recovered for others, on the same file too, nor requests.
+. "${0%/*}/lib.sh"
+. "${0%/*}/app.inc"
+
+HT_RECOVER=yes
+extents=16
+STUCK=$HT_BUILD/tests/integration/stuck
+
+build() # FILE
+{
+	dd if=/dev/urandom of="$1" bs=64K count=$((extents * 32)) status=none
+}
+
+is_pmd_mapped() # NAME PATH
+{
+	[ "$(smaps_kib "${APP_PID[$1]}" ShmemPmdMapped "$2")" = \
+		$((extents << 11)) ]
+}
+
+counter() # NAME
+{
+	"$HUGETMPFSCTL" counters "$MNT" |
+		awk -v name="$1" '$1 == name { print $2 }'
+}
+
+# A file server that will not answer: a mount whose data goes through a daemon
+# that is stopped.
+mount_start size=256M,huge=never
+mount_start size=16M,passthrough=off "$HT_DIR/server"
+server=$(mount_daemon "$HT_DIR/server")
+truncate -s 1M "$HT_DIR/server/page"
+build "$MNT/shared"
+build "$MNT/other"
+
+mkfifo "$HT_DIR/in" "$HT_DIR/out"
+"$STUCK" "$MNT/shared" "$HT_DIR/server/page" \
+	<"$HT_DIR/in" >"$HT_DIR/out" &
+stuck=$!
+exec {in}>"$HT_DIR/in" {out}<"$HT_DIR/out"
+read -r -t 10 word address <&"$out"
+assert_eq "$word" ready "stuck"
+at_exit "kill -CONT $server"
+kill -STOP "$server"
+dd if="/proc/$stuck/mem" of=/dev/null bs=1 count=1 iflag=skip_bytes \
+	skip="$address" status=none &
+reader=$!
+sleep 0.5
+echo go >&"$in"
+sleep 0.5
+if timeout 2 cat "/proc/$stuck/smaps" >"$HT_DIR/smaps" 2>&1; then
+	skip "the address space cannot be locked this way here"
+fi
+
+app_start shared -a "$MNT/shared"
+app_start other -a "$MNT/other"
+app_do shared touch
+app_do other touch
+wait_for 30 is_pmd_mapped other "$MNT/other"
+wait_for 30 is_pmd_mapped shared "$MNT/shared"
+assert_ge "$(counter scan_stuck)" 1 "stuck looks"
+# what is asked for is answered, too
+build "$MNT/asked"
+assert_eq "$(timeout 20 "$EXTENTS" recover "$MNT/asked" |
+	awk '{ printf "%s ", $3 }')" "$(words done $extents)" "a request"
+
+kill -CONT "$server"
+wait "$reader" || : # the page may not be readable after all
+read -r -t 10 word <&"$out"
+assert_eq "$word" free "released"
+exec {in}>&- {out}<&-
+wait "$stuck"
+app_stop shared
+app_stop other
