@@ -248,10 +248,11 @@ static int record_end(struct inodes *inodes, uint32_t slot,
 
 void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
 {
-	struct table_record *record, ended;
+	struct table_record *record;
+	struct backing_handle handle;
 	uint32_t slot = slot_of(nodeid);
 	bool was_opened = false;
-	uint64_t had;
+	uint64_t had, ino = 0;
 	int fd = -1;
 
 	pthread_mutex_lock(&inodes->mutex);
@@ -262,14 +263,15 @@ void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
 			     had > nlookup ? had - nlookup : 0);
 		if (had <= nlookup) {
 			was_opened = inodes->inodes[slot].was_opened;
-			ended = *record;
+			ino = record->ino;
+			handle = record->handle;
 			fd = record_end(inodes, slot, record);
 		}
 	}
 	pthread_mutex_unlock(&inodes->mutex);
 	/* before the fd goes that may be all that keeps the inode */
 	if (was_opened)
-		mapped_add(inodes->mapped, ended.ino, &ended.handle);
+		mapped_add(inodes->mapped, ino, &handle);
 	if (fd >= 0)
 		close(fd);
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# sanitized
+# sanitized threads
 # The engine alone, on a plain tmpfs: every look by every way there is to see,
 # recoveries with and without each optional interface, pins, a full mount, a
 # file that changes all the time, swap.

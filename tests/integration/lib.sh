@@ -13,7 +13,8 @@
 # HT_DIR is the test's own folder: whatever it makes lies there, with one
 # hugetmpfs at $MNT. Helper programs tests/integration/X.c are built as
 # $HT_BUILD/tests/integration/X. A line "# sanitized" makes contrib/check run
-# the test with AddressSanitizer as well.
+# the test with AddressSanitizer as well, "# sanitized threads" also with
+# ThreadSanitizer.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 umask 022
@@ -355,9 +356,17 @@ if [ -z "$HT_DIR" ]; then
 	HT_OWN_DIR=yes
 fi
 export HT_DIR
-for HT_SANITIZER in ASAN UBSAN LSAN TSAN; do
-	declare -x "${HT_SANITIZER}_OPTIONS=log_path=$HT_DIR/sanitizer"
-done
+ht_sanitizers()
+{
+	local log=log_path=$HT_DIR/sanitizer
+
+	export ASAN_OPTIONS=$log UBSAN_OPTIONS=$log
+	# a report at the end of a daemon is no reason to take it for a crash
+	export LSAN_OPTIONS=$log:exitcode=0
+	export TSAN_OPTIONS=$log:exitcode=0:atexit_sleep_ms=0
+	TSAN_OPTIONS+=:suppressions=$HT_SRC/tests/tsan.supp
+}
+ht_sanitizers
 MNT=$HT_DIR/mnt
 trap ht_on_exit EXIT
 trap 'ht_on_error $? $LINENO "$BASH_COMMAND"' ERR

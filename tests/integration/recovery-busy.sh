@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Recovery beside what is in its way: a pinned page, a truncation, a removal,
 # a killed mapper. It gives a reason and loses nothing.
-# sanitized
+# sanitized threads
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

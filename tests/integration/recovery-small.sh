@@ -3,7 +3,7 @@
 # A file that was built of smaller pages is not called huge before it is one
 # huge page an extent, although its pages are large and in a row. Recovery
 # makes it huge for everybody who has it mapped, wherever that is possible.
-# sanitized
+# sanitized threads
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 

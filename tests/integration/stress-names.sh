@@ -3,7 +3,7 @@
 # Twenty processes create, link, rename and remove names in the same few
 # directories, and each knows what its own must be.
 # timeout: 3600
-# sanitized
+# sanitized threads
 . "${0%/*}/lib.sh"
 
 stress=$HT_BUILD/tests/integration/stress-names

@@ -3,7 +3,7 @@
 # Twenty processes change a few files in every way while recovery runs over
 # them; each byte is compared with a model. HT_STRESS_SECONDS (30) is the time.
 # timeout: 3600
-# sanitized
+# sanitized threads
 . "${0%/*}/lib.sh"
 
 stress=$HT_BUILD/tests/integration/stress
