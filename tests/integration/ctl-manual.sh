@@ -32,7 +32,8 @@ while IFS= read -r line; do
 done < <(examples "$man8")
 assert_ge $count 9 "examples"
 assert_eq "$(hugetmpfsctl map --json "$MNT/file" |
-	jq .summary.coverage_percent)" "$(hugetmpfsctl map --json "$MNT/file" |
+	jq '.summary.coverage_percent + 0')" \
+	"$(hugetmpfsctl map --json "$MNT/file" |
 	jq '.summary.huge * 100 / .summary.eligible')" "coverage"
 
 explained() # NAME

@@ -20,7 +20,7 @@ build() # FILE MIB
 
 coverage() # FILE...
 {
-	"$ctl" map --json "$@" | jq -r '.summary.coverage_percent'
+	"$ctl" map --json "$@" | jq -r '.summary.coverage_percent + 0'
 }
 
 # ---- a dry run changes nothing ----

@@ -26,7 +26,7 @@ open list rename unlink" "cases"
 assert_eq "$(json '[.rows[] | select(.tmpfs > 0 and .hugetmpfs > 0 and
 	.ratio > 0 and .lowest <= .ratio and .ratio <= .highest)] | length')" \
 	14 "cases with numbers"
-assert_eq "$(json '[.rows[] | .target | values] | join(" ")')" \
+assert_eq "$(json '[.rows[] | .target | values + 0] | join(" ")')" \
 	"0.85 0.8 0.95 0.95" "targets"
 assert_eq "$(json '[.rows[] | select(.target) |
 	.met == (.ratio >= .target)] | all')" true "verdicts"
