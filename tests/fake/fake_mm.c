@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct mm_window {
 	uint64_t first;
@@ -517,8 +518,23 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 	};
 }
 
+static unsigned fake_mm_watches(struct fake_mm *fake)
+{
+	unsigned watches;
+
+	pthread_mutex_lock(&fake->lock);
+	watches = fake->watches;
+	pthread_mutex_unlock(&fake->lock);
+	return watches;
+}
+
 void fake_mm_destroy(struct fake_mm *fake)
 {
+	const struct timespec nap = {.tv_nsec = 1000000};
+
+	/* a look that has answered may hold its watch for a moment more */
+	for (int i = 0; i < 10000 && fake_mm_watches(fake); i++)
+		nanosleep(&nap, NULL);
 	/* nothing of the engine may be left */
 	assert(fake->windows == 0 && fake->mappers_found == 0 &&
 	       fake->watches == 0);
