@@ -154,7 +154,8 @@ static void recovery_batch_begin(struct recovery_batch *batch)
 		    item->team.reason == HUGETMPFS_REASON_EMPTY ||
 		    item->team.reason == HUGETMPFS_REASON_BEYOND_EOF) {
 			/* it was wanted when it was queued */
-			if (item->team.reason != HUGETMPFS_REASON_CANCELLED)
+			if (item->team.reason == HUGETMPFS_REASON_EMPTY ||
+			    item->team.reason == HUGETMPFS_REASON_BEYOND_EOF)
 				item->team.reason = HUGETMPFS_REASON_TOO_LATE;
 			recovery_count(recovery, RECOVERY_COUNT_work_too_late,
 				       1);
