@@ -43,17 +43,26 @@ nothing_left "quickstart"
 
 # ---- interrupted in the middle of things ----
 
-for line in "serving" "Broken up, the first" "are on swap"; do
+# Ends it after the line; its exit code is left in $status.
+interrupt() # LINE
+{
 	"$quickstart" --no-setup --build "$HT_BUILD" --size 128 \
 		>"$HT_DIR/out" 2>&1 </dev/null &
 	pid=$!
-	[ "$line" != serving ] || line=passthrough
-	wait_for 60 grep -q "$line" "$HT_DIR/out"
-	kill -TERM $pid
+	wait_for 60 grep -q "$1" "$HT_DIR/out"
+	kill -TERM $pid 2>/dev/null || :
 	status=0
 	wait $pid || status=$?
+	nothing_left "quickstart, ended at '$1'"
+}
+
+for line in "passthrough" "Broken up, the first" "are on swap"; do
+	# it may have come to its end before the signal came
+	for _ in 1 2 3 4 5; do
+		interrupt "$line"
+		[ "$status" = 0 ] || break
+	done
 	assert_eq "$status" 143 "exit code after SIGTERM at '$line'"
-	nothing_left "quickstart, ended at '$line'"
 done
 
 # ---- wrong usage ----
