@@ -6,11 +6,6 @@
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 
-is_gone() # PID
-{
-	[ ! -d "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"
-}
-
 kill_daemon()
 {
 	kill -KILL "$(mount_daemon)"

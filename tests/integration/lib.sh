@@ -178,6 +178,16 @@ assert_status() # STATUS COMMAND ARG...
 		"exit code $status, expected $expected: $*: $OUT"
 }
 
+# Of a process without a parent that waits, the leader stays as a zombie; its
+# other threads may still be on their way out, with all their fds, when it is one.
+is_gone() # PID
+{
+	[ ! -d "/proc/$1" ] || {
+		grep -q '^State:[[:space:]]*Z' "/proc/$1/status" &&
+			[ "$(ls "/proc/$1/task")" = "$1" ]
+	}
+}
+
 # Waits until COMMAND succeeds, for at most SECONDS.
 wait_for() # SECONDS COMMAND ARG...
 {

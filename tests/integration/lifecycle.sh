@@ -5,11 +5,6 @@
 # sanitized
 . "${0%/*}/lib.sh"
 
-is_gone() # PID
-{
-	[ ! -d "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"
-}
-
 field() # NUMBER: of the mount's line in mountinfo
 {
 	awk -v mnt="$MNT" -v field="$1" '$5 == mnt { print $field }' \
