@@ -21,7 +21,6 @@ void progress_start(struct progress *progress, uint64_t total_bytes)
 		.total_bytes = total_bytes,
 		.start_ns = clock_now_ns(),
 	};
-	progress->last_ns = progress->start_ns;
 }
 
 static unsigned terminal_columns(void)
@@ -82,7 +81,9 @@ void progress_add(struct progress *progress, uint64_t bytes, const char *path)
 	char line[512];
 
 	progress->done_bytes += bytes;
-	if (!progress->on || now - progress->last_ns < PROGRESS_DRAW_NS)
+	/* what is first known is drawn at once */
+	if (!progress->on ||
+	    (progress->last_ns && now - progress->last_ns < PROGRESS_DRAW_NS))
 		return;
 	/* the last column stays free: some terminals wrap when it is used */
 	progress_format(progress, now, path, terminal_columns() - 1, line,

@@ -14,7 +14,7 @@ struct progress {
 	uint64_t total_bytes;	/* 0: not known */
 	uint64_t done_bytes;
 	uint64_t start_ns;
-	uint64_t last_ns;	/* when it was drawn */
+	uint64_t last_ns;	/* when it was drawn, 0: not yet */
 };
 
 /* Begins at nothing done. Is off, for all that follows, without a terminal. */
