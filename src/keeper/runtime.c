@@ -303,6 +303,20 @@ static int make_lines(const char *mountpoint, dev_t dev, struct folder *keys)
 	return keys->mountpoint ? 0 : -ENOMEM;
 }
 
+/* The next mount whose folder can be read: its keeper's pid, 0 at the end. */
+static pid_t next_folder(DIR *dir, struct folder *folder)
+{
+	struct dirent *entry;
+	pid_t pid;
+
+	while ((entry = readdir(dir))) {
+		pid = pid_of(entry->d_name);
+		if (pid && read_folder(pid, folder))
+			return pid;
+	}
+	return 0;
+}
+
 /*
  * The device number of a mount that has ended is used again at once, and its
  * keeper may not have come to notice: whoever claims ours is one of those. Does
@@ -310,7 +324,6 @@ static int make_lines(const char *mountpoint, dev_t dev, struct folder *keys)
  */
 static void take_dev(const char *dev)
 {
-	struct dirent *entry;
 	struct folder folder;
 	char path[64];
 	DIR *dir;
@@ -319,11 +332,8 @@ static void take_dev(const char *dev)
 	dir = opendir(PROTOCOL_RUNTIME_DIR);
 	if (!dir)
 		return;
-	while ((entry = readdir(dir))) {
-		pid = pid_of(entry->d_name);
-		if (!pid || pid == getpid() || !read_folder(pid, &folder))
-			continue;
-		if (!strcmp(folder.dev, dev)) {
+	while ((pid = next_folder(dir, &folder))) {
+		if (pid != getpid() && !strcmp(folder.dev, dev)) {
 			folder_path(path, sizeof(path), pid);
 			/* which is no mount's, and no longer than any */
 			strcpy(folder.dev, "dev 0:0");
@@ -374,7 +384,6 @@ void runtime_remove(struct runtime *runtime)
 int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
 {
 	struct folder keys, folder;
-	struct dirent *entry;
 	int ret;
 	DIR *dir;
 	pid_t pid;
@@ -388,10 +397,7 @@ int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
 		ret = -errno;
 		goto out_free_keys;
 	}
-	while (ret && (entry = readdir(dir))) {
-		pid = pid_of(entry->d_name);
-		if (!pid || !read_folder(pid, &folder))
-			continue;
+	while (ret && (pid = next_folder(dir, &folder))) {
 		if ((!strcmp(folder.dev, keys.dev) ||
 		     (mountpoint &&
 		      !strcmp(folder.mountpoint, keys.mountpoint))) &&
