@@ -167,3 +167,23 @@ scratch_meminfo_mib() # FIELD
 {
 	awk -v field="$1:" '$1 == field { print int($2 / 1024) }' /proc/meminfo
 }
+
+# A swap file of our own, used before any other; where the file system cannot
+# swap to a file, through a loop device. Fails where neither works.
+scratch_swap() # MIB
+{
+	local file=$SCRATCH/swapfile device
+
+	[ "$(df --output=avail -m "$SCRATCH" | tail -n 1)" -gt $(($1 + 64)) ] ||
+		return 1
+	touch "$file"
+	chmod 600 "$file"
+	# swapping to btrfs needs this, others do not know it
+	chattr +C "$file" 2>/dev/null || :
+	fallocate -l "${1}M" "$file" 2>/dev/null ||
+		dd if=/dev/zero of="$file" bs=1M count="$1" status=none || return 1
+	mkswap "$file" >/dev/null 2>&1 || return 1
+	swapon -p 32767 "$file" 2>/dev/null && return 0
+	device=$(losetup -f --show "$file" 2>/dev/null) || return 1
+	swapon -p 32767 "$device" 2>/dev/null
+}
