@@ -129,8 +129,22 @@ static uint64_t mm_own_group(struct mm_window *window)
 	return window->own_group;
 }
 
+/*
+ * Up to 6.12 at least, what is made huge through an address below which there
+ * is no page table yet, as in a process that has just begun, is not mapped, and
+ * the answer is -EINVAL all the same. Then a touch maps it, and the same
+ * question has the true answer. What has no page must not be touched: that
+ * would be one.
+ */
 static int mm_collapse_at(void *addr)
 {
+	int ret = mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+	unsigned char there = 0;
+
+	if (ret != -EINVAL || mm_sys_mincore(addr, MM_PAGE_BYTES, &there) ||
+	    !(there & 1) ||
+	    mm_sys_madvise(addr, MM_PAGE_BYTES, MADV_POPULATE_READ))
+		return ret;
 	return mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
 }
 

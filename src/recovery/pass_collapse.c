@@ -208,8 +208,7 @@ static void recovery_collapse_one(struct recovery_batch *batch,
 		recovery_collapse_count(recovery, item, &before);
 	} else if (item->team.now.huge) {
 		recovery_count(recovery, RECOVERY_COUNT_page_raced, 1);
-		item->team.reason = HUGETMPFS_REASON_DONE;
-		event = TEAM_LOST;
+		event = TEAM_RACED;
 	} else {
 		event = recovery_collapse_missed(batch, item, ret);
 	}

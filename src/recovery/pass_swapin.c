@@ -73,10 +73,8 @@ static enum team_event recovery_swapin_event(struct recovery_item *item,
 {
 	const struct team_facts *now = &item->team.now;
 
-	if (now->huge) {
-		item->team.reason = HUGETMPFS_REASON_DONE;
-		return TEAM_LOST;
-	}
+	if (now->huge)
+		return TEAM_RACED;
 	if (now->resident + now->swapped == 0) {
 		item->team.reason = HUGETMPFS_REASON_TOO_LATE;
 		return TEAM_LOST;

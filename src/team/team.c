@@ -5,28 +5,33 @@
  * The machine has one state a pass and an end. It knows nothing of how a pass
  * is done; it is told what came of it:
  *
- *              DID         BUSY          LOST   ERROR
- *   SWAPIN     next        again         END    END
- *   COLLAPSE   next        again         END    END
- *   REMAP      next        next          next   next
- *   END        END         END           END    END
+ *              DID         BUSY          RACED  LOST   ERROR
+ *   SWAPIN     next        again         REMAP  END    END
+ *   COLLAPSE   next        again         REMAP  END    END
+ *   REMAP      next        next          next   next   next
+ *   END        END         END           END    END    END
  *
  * "next" is the next pass that is left to do, "again" the same one until its
- * tries are used up. A remap that fails costs the mapper a page fault and
- * nothing else, so nothing that comes of it makes the recovery fail.
+ * tries are used up. Whoever made it huge has taken the small entries from all
+ * mappers, so a race that was lost to somebody leads to REMAP, if there were
+ * any. A remap that fails costs the mapper a page fault and nothing else, so
+ * nothing that comes of it makes the recovery fail.
  */
 #include "team/team.h"
 
 #include <string.h>
 
-enum team_move { TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_END };
+enum team_move { TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_REMAP, TEAM_GO_END };
 
 static const uint8_t team_moves[TEAM_NR_STEPS][TEAM_NR_EVENTS] = {
-	[TEAM_SWAPIN] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_END, TEAM_GO_END},
-	[TEAM_COLLAPSE] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_END,
-			   TEAM_GO_END},
-	[TEAM_REMAP] = {TEAM_GO_NEXT, TEAM_GO_NEXT, TEAM_GO_NEXT, TEAM_GO_NEXT},
-	[TEAM_END] = {TEAM_GO_END, TEAM_GO_END, TEAM_GO_END, TEAM_GO_END},
+	[TEAM_SWAPIN] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_REMAP,
+			 TEAM_GO_END, TEAM_GO_END},
+	[TEAM_COLLAPSE] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_REMAP,
+			   TEAM_GO_END, TEAM_GO_END},
+	[TEAM_REMAP] = {TEAM_GO_NEXT, TEAM_GO_NEXT, TEAM_GO_NEXT, TEAM_GO_NEXT,
+			TEAM_GO_NEXT},
+	[TEAM_END] = {TEAM_GO_END, TEAM_GO_END, TEAM_GO_END, TEAM_GO_END,
+		      TEAM_GO_END},
 };
 
 static const uint8_t team_step_pass[TEAM_NR_STEPS] = {
@@ -141,6 +146,11 @@ void team_advance(struct team *team, enum team_event event)
 		if (pass == HUGETMPFS_PASS_COLLAPSE)
 			team->reason = HUGETMPFS_REASON_DONE;
 		team_step_from(team, team->step + 1);
+		break;
+	case TEAM_GO_REMAP:
+		team->todo &= HUGETMPFS_PASS_REMAP;
+		team->reason = HUGETMPFS_REASON_DONE;
+		team_step_from(team, TEAM_REMAP);
 		break;
 	default:
 		team->step = TEAM_END;

@@ -50,7 +50,8 @@ enum team_step {
 enum team_event {
 	TEAM_DID,   /* what the step is for is so now */
 	TEAM_BUSY,  /* refused for the moment: EAGAIN, EBUSY */
-	TEAM_LOST,  /* released, or another was first: nothing to do any more */
+	TEAM_RACED, /* another was first: it is huge, by somebody else's doing */
+	TEAM_LOST,  /* released: nothing to do any more */
 	TEAM_ERROR, /* any other error */
 	TEAM_NR_EVENTS
 };

@@ -159,6 +159,13 @@ static void collapse_hook(void *arg, enum fake_op op, uint64_t index)
 		fake_mm_set(&engine.fake, 0, PAGES, 0, true);
 }
 
+static void populate_hook(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	if (op == FAKE_POPULATE && index == 0)
+		fake_mm_set(&engine.fake, 0, PAGES, 0, true);
+}
+
 /* Somebody else makes it huge, and our call fails for that. */
 static void test_raced(void **state)
 {
@@ -171,6 +178,27 @@ static void test_raced(void **state)
 	assert_int_equal(caller.extents[0].passes, 0);
 	assert_int_equal(engine_count(&engine, page_raced), 1);
 	assert_int_equal(engine_count(&engine, recov_completed), 0);
+	engine_stop(&engine);
+}
+
+/* Beside us, but for others: what they used has to be mapped huge again. */
+static void test_raced_remap(void **state)
+{
+	(void) state;
+	for (int i = 0; i < 2; i++) {
+		engine.fake.mappers[i].present = true;
+		engine.fake.mappers[i].by_pte[0] = true;
+	}
+	engine.fake.hook = populate_hook;
+	fake_mm_set(&engine.fake, 0, PAGES - 1, 1, false);
+	engine_start(&engine, 1);
+	engine_recover(&engine, &caller, 0, 1, 0);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	assert_int_equal(caller.extents[0].passes, HUGETMPFS_PASS_REMAP);
+	assert_int_equal(engine_count(&engine, page_raced), 1);
+	assert_int_equal(engine_count(&engine, remap_another), 2);
+	assert_true(engine.fake.mappers[0].by_pmd[0]);
+	assert_true(engine.fake.mappers[1].by_pmd[0]);
 	engine_stop(&engine);
 }
 
@@ -381,7 +409,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit(test_release_running), unit(test_release_range),
 		unit(test_release_again),   unit(test_punched),
-		unit(test_raced),	    unit(test_split_before_remap),
+		unit(test_raced),	    unit(test_raced_remap),
+		unit(test_split_before_remap),
 		unit(test_joined),	    unit(test_cancel_queued),
 		unit(test_cancel_running),  unit(test_cancel_preparing),
 		unit(test_cancel_pause),    unit(test_destroy),

@@ -177,6 +177,30 @@ static void test_remap_fails(void **state)
 	}
 }
 
+/* What somebody else made huge has to be remapped, and is nobody's success. */
+static void test_raced(void **state)
+{
+	struct team team;
+
+	(void) state;
+	for (int swapped = 0; swapped < 6; swapped += 5) {
+		begin(&team, swapped, true);
+		team_advance(&team, TEAM_RACED);
+		assert_int_equal(team.step, TEAM_REMAP);
+		team_advance(&team, TEAM_DID);
+		assert_int_equal(team.step, TEAM_END);
+		assert_int_equal(team.done, HUGETMPFS_PASS_REMAP);
+		assert_int_equal(team.reason, HUGETMPFS_REASON_DONE);
+		assert_int_equal(team_outcome(&team), TEAM_QUIET);
+
+		begin(&team, swapped, false);
+		team_advance(&team, TEAM_RACED);
+		assert_int_equal(team.step, TEAM_END);
+		assert_int_equal(team.done, 0);
+		assert_int_equal(team.reason, HUGETMPFS_REASON_DONE);
+	}
+}
+
 static void test_busy(void **state)
 {
 	struct team_facts facts = {PAGES, PAGES, 0, 0, 0, false, false};
@@ -282,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_straight),
 		cmocka_unit_test(test_remap_fails),
+		cmocka_unit_test(test_raced),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_retry_huge),
 		cmocka_unit_test(test_ends),
