@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "backing/handle.h"
 #include "base/optstr.h"
 
 #define LOG_BYTES 512
@@ -184,6 +185,33 @@ int backing_check(const char *options, char *error, size_t error_size)
 	return 0;
 }
 
+/*
+ * All files are found by handle. Returns the fd, or closes it and says why
+ * that cannot be.
+ */
+static int check_handles(int root_fd, char *error, size_t error_size)
+{
+	struct backing_handle handle;
+	int fd, ret;
+
+	ret = backing_handle_of(root_fd, &handle);
+	fd = ret ? ret : backing_handle_open(root_fd, &handle, O_PATH);
+	if (fd >= 0) {
+		close(fd);
+		return root_fd;
+	}
+	close(root_fd);
+	if (fd == -EPERM)
+		say(error, error_size,
+		    "only root outside of any user namespace may mount "
+		    "(CAP_DAC_READ_SEARCH is needed there)");
+	else
+		say(error, error_size,
+		    "cannot open files of the tmpfs by handle: %s",
+		    strerror(-fd));
+	return fd;
+}
+
 int backing_create(const char *options, uint64_t atime_attr, int *mount_fd,
 		   char *error, size_t error_size)
 {
@@ -207,8 +235,11 @@ int backing_create(const char *options, uint64_t atime_attr, int *mount_fd,
 		ret = -errno;
 		say(error, error_size, "cannot open the tmpfs: %s",
 		    strerror(-ret));
-		close(*mount_fd);
+	} else {
+		ret = check_handles(ret, error, error_size);
 	}
+	if (ret < 0)
+		close(*mount_fd);
 out_close_context:
 	close(fs_fd);
 	return ret;

@@ -300,9 +300,8 @@ static void log_end(const struct serve *serve, int ret)
 {
 	if (ret == -EOPNOTSUPP && serve->options.passthrough)
 		log_error("FUSE passthrough needs Linux 6.9 or later with "
-			  "CONFIG_FUSE_PASSTHROUGH, and root outside of any "
-			  "user namespace; -o passthrough=off does without, "
-			  "and without huge pages in mappings");
+			  "CONFIG_FUSE_PASSTHROUGH; -o passthrough=off does "
+			  "without, and without huge pages in mappings");
 	else if (ret)
 		log_error("the server of %s ended: %s", serve->mountpoint,
 			  strerror(-ret));
