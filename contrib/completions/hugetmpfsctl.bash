@@ -21,13 +21,14 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"counters map recover set status --help --version" -- "$word")
+			"cancel counters map recover set status --help --version" -- "$word")
 		return
 	fi
 	case $command in
+	cancel) options="--json --help" ;;
 	counters) options="--json --help" ;;
 	map) options="--all --json --help" ;;
-	recover) options="--dry-run --json --quiet --help" ;;
+	recover) options="--dry-run --json --no-wait --quiet --range --help" ;;
 	set) options="--json --help" ;;
 	status) options="--json --no-scan --help" ;;
 	*) return ;;

@@ -51,10 +51,12 @@ int hugetmpfs_map(int fd, uint64_t first, uint32_t nr,
 /*
  * Puts up to nr (1 to INT_MAX) extents together again and fills in what came
  * of each: the reason is HUGETMPFS_REASON_DONE for those that are huge now. fd
- * is open for writing. flags is 0 or HUGETMPFS_RECOVER_DRY_RUN, which changes
- * nothing and fills in what would be done. Blocks until each extent is huge or
- * given up: some ms an extent, more where pages come in from swap. A signal
- * without SA_RESTART ends it; what is done stays done.
+ * is open for writing. flags are HUGETMPFS_RECOVER_*: DRY_RUN changes nothing
+ * and fills in what would be done, NO_WAIT queues the extents and returns.
+ * Otherwise it blocks until each extent is huge or given up: some ms an
+ * extent, more where pages come in from swap. A signal without SA_RESTART ends
+ * it; what is done stays done. So does hugetmpfs_cancel(), by anybody: the
+ * rest has the reason HUGETMPFS_REASON_CANCELLED then.
  *
  * Returns as hugetmpfs_map() does, also in that errors after the first extents
  * show in the number only. Errors as there (-EBADF: not open for writing), and
@@ -62,6 +64,23 @@ int hugetmpfs_map(int fd, uint64_t first, uint32_t nr,
  */
 int hugetmpfs_recover(int fd, uint64_t first, uint32_t nr, uint32_t flags,
 		      struct hugetmpfs_extent *extents, uint64_t *size_bytes);
+
+/*
+ * The same as a part of a larger undertaking: *ticket is 0 in its first call
+ * and is passed on unchanged to the later ones, for any file of the mount. A
+ * hugetmpfs_cancel() between two calls ends the later one at once, too.
+ */
+int hugetmpfs_recover_part(int fd, uint64_t first, uint32_t nr, uint32_t flags,
+			   uint64_t *ticket, struct hugetmpfs_extent *extents,
+			   uint64_t *size_bytes);
+
+/*
+ * Ends the recoveries of a file that were asked for, by whomever, and that
+ * wait or are under way; what is done stays done. fd is open for writing.
+ * *nr_extents (may be NULL) gets for how many extents. Does not block. Errors:
+ * as hugetmpfs_map(), -EBADF: not open for writing.
+ */
+int hugetmpfs_cancel(int fd, uint64_t *nr_extents);
 
 /*
  * True when recovery is expected to make the extent huge, or it is huge
@@ -188,6 +207,10 @@ int hugetmpfs_remount(struct hugetmpfs_connection *connection,
  */
 int hugetmpfs_set(struct hugetmpfs_connection *connection, const char *settings,
 		  char *message, size_t message_bytes);
+
+/* hugetmpfs_cancel() of all files of the mount. */
+int hugetmpfs_cancel_all(struct hugetmpfs_connection *connection,
+			 uint64_t *nr_extents);
 
 #ifdef __cplusplus
 }

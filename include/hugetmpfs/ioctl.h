@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The ioctls of an open file on a hugetmpfs mount. They need what the
- * descriptor allows: MAP a descriptor open for reading, RECOVER one open for
- * writing; other descriptors get EBADF. On anything else than a regular file
- * of a hugetmpfs mount they answer ENOTTY.
+ * descriptor allows: MAP a descriptor open for reading, RECOVER and CANCEL one
+ * open for writing; other descriptors get EBADF. On anything else than a
+ * regular file of a hugetmpfs mount they answer ENOTTY.
  */
 #ifndef HUGETMPFS_IOCTL_H
 #define HUGETMPFS_IOCTL_H
@@ -25,25 +25,40 @@
  * in. Without it an extent that was asked for costs 2 MiB whatever it holds.
  */
 #define HUGETMPFS_RECOVER_BOUNDED (1u << 1)
+/*
+ * Queue the extents and return: what is not huge yet and can be recovered has
+ * the reason queued, with an error of EALREADY if it had been queued before.
+ * It is recovered as if somebody waited, whoever closes the file or ends; what
+ * comes of it a later MAP shows. EAGAIN when half of the queue is taken: the
+ * rest is for those that wait. Together with DRY_RUN it changes nothing.
+ */
+#define HUGETMPFS_RECOVER_NO_WAIT (1u << 2)
 #define HUGETMPFS_RECOVER_FLAGS \
-	(HUGETMPFS_RECOVER_DRY_RUN | HUGETMPFS_RECOVER_BOUNDED)
+	(HUGETMPFS_RECOVER_DRY_RUN | HUGETMPFS_RECOVER_BOUNDED | \
+	 HUGETMPFS_RECOVER_NO_WAIT)
 
 /*
- * In: first, nr (1 to HUGETMPFS_IOC_EXTENTS), flags; reserved is 0.
+ * In: first, nr (1 to HUGETMPFS_IOC_EXTENTS), flags; ticket, 0 for MAP.
  * Out: size_bytes, nr: the entries that are filled, less than asked when the
  * file ends before. An nr of 0 means that first is beyond the end.
  *
  * MAP does not touch the pages and does not wait for recovery. RECOVER waits
- * until each extent of the range is huge or is given up, and then says which.
- * Errors: EINVAL (range or flags), EBADF, ENOTTY, EINTR (a signal; what is
- * done stays done), ENOMEM, EAGAIN (too many requests are waiting).
+ * until each extent of the range is huge or is given up, and then says which;
+ * those that a CANCEL came before have the reason cancelled.
+ * Errors: EINVAL (range, flags or ticket), EBADF, ENOTTY, EINTR (a signal;
+ * what is done stays done), ENOMEM, EAGAIN (too many requests are waiting).
+ *
+ * A recovery of many calls is one undertaking by its ticket: 0 in the first
+ * call, which fills it in, and that in all others, to any file of the mount.
+ * A CANCEL between two calls then ends the later one at once. Without, each
+ * call stands alone.
  */
 struct hugetmpfs_ioc_extents {
 	uint64_t first;	/* index of the first extent */
 	uint32_t nr;
 	uint32_t flags;
 	uint64_t size_bytes; /* of the file */
-	uint64_t reserved;
+	uint64_t ticket;
 	struct hugetmpfs_extent extents[HUGETMPFS_IOC_EXTENTS];
 };
 
@@ -51,5 +66,19 @@ struct hugetmpfs_ioc_extents {
 	_IOWR(HUGETMPFS_IOC_MAGIC, 1, struct hugetmpfs_ioc_extents)
 #define HUGETMPFS_IOC_RECOVER \
 	_IOWR(HUGETMPFS_IOC_MAGIC, 2, struct hugetmpfs_ioc_extents)
+
+/*
+ * CANCEL ends the recoveries of the file that were asked for, by whomever:
+ * what waits, and what is under way at its next step. What is done stays done.
+ * In: all 0. Out: the extents that were waiting or under way, each as often as
+ * it was asked for. Errors: EINVAL, EBADF, ENOTTY.
+ */
+struct hugetmpfs_ioc_cancel {
+	uint64_t extents;
+	uint64_t reserved;
+};
+
+#define HUGETMPFS_IOC_CANCEL \
+	_IOWR(HUGETMPFS_IOC_MAGIC, 3, struct hugetmpfs_ioc_cancel)
 
 #endif

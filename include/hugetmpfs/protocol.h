@@ -11,6 +11,8 @@
  *	status			everything about the mount; looks at every file
  *	status no-scan		the same without looking at the files
  *	counters		the counters alone
+ *	cancel			ends all recoveries that were asked for; answers
+ *				"cancelled EXTENTS"
  *	remount OPTIONS		changes options of the mount
  *	set [SETTINGS]		changes settings of recovery, "KEY=VALUE,...",
  *				all or none; answers with those that hold
@@ -64,6 +66,7 @@
 #define PROTOCOL_END   "end"
 
 #define PROTOCOL_ATTACH	  "attach"
+#define PROTOCOL_CANCEL	  "cancel"
 #define PROTOCOL_PING	  "ping"
 #define PROTOCOL_STATUS	  "status"
 #define PROTOCOL_NO_SCAN  "no-scan"

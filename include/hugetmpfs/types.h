@@ -54,13 +54,14 @@ enum hugetmpfs_state {
 	X(EMPTY, "empty", "it has no data")                                    \
 	X(BEYOND_EOF, "beyond_eof", "it lies beyond the end of the file")      \
 	X(SWAP_FAILED, "swap_failed", "a page could not be read back from swap") \
-	X(CANCELLED, "cancelled", "the request was interrupted")               \
+	X(CANCELLED, "cancelled", "its recovery was cancelled or interrupted") \
 	X(POLICY, "policy", "recovery is turned off for it")                   \
 	X(UNSUPPORTED, "unsupported", "this kernel cannot collapse pages of a file") \
 	X(DENIED, "denied", "the kernel denied it to this daemon")             \
 	X(FAILED, "failed", "the kernel gave an error that has no name here")  \
 	X(NOT_ASKED, "not_asked", "nobody has asked for it yet")                   \
-	X(PREALLOCATED, "preallocated", "fallocate has put pages beyond the end of the file into it")
+	X(PREALLOCATED, "preallocated", "fallocate has put pages beyond the end of the file into it") \
+	X(QUEUED, "queued", "it was asked for, and waits or is under way")
 
 enum hugetmpfs_reason {
 #define X(constant, name, meaning) HUGETMPFS_REASON_##constant,

@@ -70,6 +70,25 @@ int hugetmpfs_remount(struct hugetmpfs_connection *connection,
 				 NULL, message, message_bytes);
 }
 
+static int cancelled_line(void *arg, const char *key, const char *value)
+{
+	uint64_t *nr_extents = arg;
+
+	if (!strcmp(key, "cancelled"))
+		*nr_extents = strtoull(value, NULL, 10);
+	return 0;
+}
+
+int hugetmpfs_cancel_all(struct hugetmpfs_connection *connection,
+			 uint64_t *nr_extents)
+{
+	uint64_t ignored;
+
+	return hugetmpfs_request(connection, PROTOCOL_CANCEL, NULL,
+				 cancelled_line,
+				 nr_extents ? nr_extents : &ignored, NULL, 0);
+}
+
 int hugetmpfs_set(struct hugetmpfs_connection *connection, const char *settings,
 		  char *message, size_t message_bytes)
 {

@@ -32,7 +32,7 @@ static int extents_ioctl(int fd, unsigned long request,
 }
 
 static int extents_call(int fd, unsigned long request, uint64_t first,
-			uint32_t nr, uint32_t flags,
+			uint32_t nr, uint32_t flags, uint64_t *ticket,
 			struct hugetmpfs_extent *extents, uint64_t *size_bytes)
 {
 	struct hugetmpfs_ioc_extents slice;
@@ -52,12 +52,14 @@ static int extents_call(int fd, unsigned long request, uint64_t first,
 		if (slice.nr > HUGETMPFS_IOC_EXTENTS)
 			slice.nr = HUGETMPFS_IOC_EXTENTS;
 		slice.flags = flags;
+		slice.ticket = *ticket;
 		ret = extents_ioctl(fd, request, &slice);
 		if (ret < 0)
 			return filled ? (int) filled : ret;
 		memcpy(extents + filled, slice.extents,
 		       (size_t) ret * sizeof(*extents));
 		filled += (uint32_t) ret;
+		*ticket = slice.ticket;
 		if (size_bytes)
 			*size_bytes = slice.size_bytes;
 		if (ret == 0 || (first + filled) * HUGETMPFS_EXTENT_BYTES >=
@@ -70,15 +72,38 @@ static int extents_call(int fd, unsigned long request, uint64_t first,
 int hugetmpfs_map(int fd, uint64_t first, uint32_t nr,
 		  struct hugetmpfs_extent *extents, uint64_t *size_bytes)
 {
-	return extents_call(fd, HUGETMPFS_IOC_MAP, first, nr, 0, extents,
-			    size_bytes);
+	uint64_t ticket = 0;
+
+	return extents_call(fd, HUGETMPFS_IOC_MAP, first, nr, 0, &ticket,
+			    extents, size_bytes);
 }
 
 int hugetmpfs_recover(int fd, uint64_t first, uint32_t nr, uint32_t flags,
 		      struct hugetmpfs_extent *extents, uint64_t *size_bytes)
 {
-	return extents_call(fd, HUGETMPFS_IOC_RECOVER, first, nr, flags,
+	uint64_t ticket = 0;
+
+	return hugetmpfs_recover_part(fd, first, nr, flags, &ticket, extents,
+				      size_bytes);
+}
+
+int hugetmpfs_recover_part(int fd, uint64_t first, uint32_t nr, uint32_t flags,
+			   uint64_t *ticket, struct hugetmpfs_extent *extents,
+			   uint64_t *size_bytes)
+{
+	return extents_call(fd, HUGETMPFS_IOC_RECOVER, first, nr, flags, ticket,
 			    extents, size_bytes);
+}
+
+int hugetmpfs_cancel(int fd, uint64_t *nr_extents)
+{
+	struct hugetmpfs_ioc_cancel arg = { 0 };
+
+	if (ioctl(fd, HUGETMPFS_IOC_CANCEL, &arg))
+		return -errno;
+	if (nr_extents)
+		*nr_extents = arg.extents;
+	return 0;
 }
 
 bool hugetmpfs_is_eligible(const struct hugetmpfs_extent *extent)

@@ -162,6 +162,20 @@ static void run_ping(const struct control_config *config, char *argument,
 	answer_end(answer);
 }
 
+static void run_cancel(const struct control_config *config, char *argument,
+		       struct answer *answer, struct scan **scan)
+{
+	(void) scan;
+	if (*argument) {
+		answer_error(answer, -EINVAL, "cancel takes no argument");
+		return;
+	}
+	answer_ok(answer);
+	answer_line(answer, "cancelled", "%" PRIu64,
+		    recovery_cancel_asked(config->recovery, 0));
+	answer_end(answer);
+}
+
 static void run_counters(const struct control_config *config, char *argument,
 			 struct answer *answer, struct scan **scan)
 {
@@ -237,6 +251,7 @@ static void run_set(const struct control_config *config, char *argument,
 
 static const struct command commands[] = {
 	{ PROTOCOL_ATTACH, run_attach },
+	{ PROTOCOL_CANCEL, run_cancel },
 	{ PROTOCOL_COUNTERS, run_counters },
 	{ PROTOCOL_PING, run_ping },
 	{ PROTOCOL_REMOUNT, run_remount },

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "ctl/command.h"
 #include "ctl/grid.h"
@@ -17,24 +18,35 @@
 #include "ctl/walk.h"
 
 static const char recover_usage[] =
-	"recover [--dry-run] [--json] [--quiet] PATH...\n"
+	"recover [--dry-run] [--no-wait] [--range START-[END]] [--json]\n"
+	"               [--quiet] PATH...\n"
 	"Makes the extents of files huge again, and waits for it. Directories\n"
 	"are gone through with all below them, but for other mounts. Needs\n"
-	"permission to write to the files. ^C ends it; what is done stays done.\n"
+	"permission to write to the files. ^C ends it, as does hugetmpfsctl\n"
+	"cancel by anybody; what is done stays done.\n"
 	"\n"
 	"  --dry-run   change nothing: show what each pass would do\n"
+	"  --no-wait   queue the extents and return\n"
+	"  --range START-[END]\n"
+	"              only the extents of files with bytes from START on and\n"
+	"              before END, with suffixes as 512k, 3m, 1g\n"
 	"  --json      write a JSON object\n"
 	"  --quiet     show nothing but errors\n"
 	"  -h, --help  show this\n"
 	"\n"
-	"exit codes: 0 all extents with data are huge; 2 nothing could be done;\n"
-	"3 some are not huge, some files failed, or it was interrupted\n";
+	"exit codes: 0 all extents with data are huge, or queued with --no-wait;\n"
+	"2 nothing could be done; 3 some are not huge, some files failed, or it\n"
+	"was interrupted or cancelled\n";
 
 struct recover_run {
 	struct walk walk; /* first, so that one leads to it */
 	bool dry_run;
 	bool json;
 	bool quiet;
+	bool cancelled; /* by somebody else */
+	bool ranged;
+	struct recover_how how;
+	dev_t dev; /* of the file before */
 	struct progress progress;
 	struct recover_result total;
 	uint64_t nr_files;  /* that were worked on */
@@ -62,8 +74,15 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-static json_t *result_json(const struct recover_result *result, bool dry_run)
+static bool is_over(const struct recover_run *run)
 {
+	return interrupted || run->cancelled;
+}
+
+static json_t *result_json(const struct recover_result *result,
+			   const struct recover_run *run)
+{
+	bool dry_run = run->dry_run;
 	json_t *object = json_object();
 
 	json_set_integer(object, "size_bytes", result->size_bytes);
@@ -76,6 +95,11 @@ static json_t *result_json(const struct recover_result *result, bool dry_run)
 	json_set(object, "seconds", json_real((double) result->time_ns / 1e9));
 	json_set(object, "bytes_per_second",
 		 json_real(recover_bytes_per_second(result)));
+	if (run->how.no_wait) {
+		json_set_integer(object, "queued_extents", result->nr_queued);
+		json_set_integer(object, "queued_before_extents",
+				 result->nr_queued_before);
+	}
 	return object;
 }
 
@@ -86,7 +110,7 @@ static void show_json(struct recover_run *run, const char *path,
 	json_t *object = json_object(), *members;
 
 	json_set_name(object, "file", path);
-	members = result_json(result, run->dry_run);
+	members = result_json(result, run);
 	json_object_update(object, members);
 	json_decref(members);
 	if (run->dry_run)
@@ -97,9 +121,16 @@ static void show_json(struct recover_run *run, const char *path,
 	json_item(object, !run->nr_files && !run->nr_failed);
 }
 
-static void show_rate(const struct recover_result *result)
+static void show_rate(const struct recover_run *run,
+		      const struct recover_result *result)
 {
 	char size[SHOW_SIZE_BYTES];
+
+	if (run->how.no_wait) {
+		printf("%" PRIu64 " queued, %" PRIu64 " queued already\n",
+		       result->nr_queued, result->nr_queued_before);
+		return;
+	}
 
 	printf("%" PRIu64 " recovered (%s) in %.2f s, %.2f GiB/s\n",
 	       result->nr_recovered,
@@ -133,7 +164,7 @@ static void show_text(const struct recover_run *run, const char *path,
 		printf("%.1f %% -> ", before);
 	grid_coverage(stdout, &result->after);
 	fputs(" huge, ", stdout);
-	show_rate(result);
+	show_rate(run, result);
 }
 
 static void recover_error(struct walk *walk, const char *path, int error)
@@ -160,13 +191,19 @@ static int recover_path(struct walk *walk, const char *path, int path_fd,
 	struct recover_result result;
 	struct plan plan = { 0 };
 
-	(void) st;
-	if (interrupted)
+	if (is_over(run))
 		return -EINTR;
-	recover_file(path_fd, path,
+	/* each mount has tickets of its own */
+	if (st->st_dev != run->dev)
+		run->how.ticket = 0;
+	run->dev = st->st_dev;
+	recover_file(&run->how, path_fd, path,
 		     walk->named ? 0 : HUGETMPFS_RECOVER_BOUNDED,
-		     run->dry_run ? &plan : NULL, &run->progress, &interrupted,
-		     &result);
+		     run->dry_run ? &plan : NULL, &result);
+	if (result.error == -ECANCELED) {
+		run->cancelled = true;
+		result.error = -EINTR;
+	}
 	if (result.error && !result.after.nr_extents &&
 	    result.error != -EINTR) {
 		recover_error(walk, path, result.error);
@@ -188,7 +225,7 @@ static int recover_path(struct walk *walk, const char *path, int path_fd,
 			  file_error_text(result.error));
 		run->nr_failed++;
 	}
-	return interrupted ? -EINTR : 0;
+	return is_over(run) ? -EINTR : 0;
 }
 
 static int add_size(struct walk *walk, const char *path, int path_fd,
@@ -198,7 +235,8 @@ static int add_size(struct walk *walk, const char *path, int path_fd,
 
 	(void) path;
 	(void) path_fd;
-	run->total.size_bytes += (uint64_t) st->st_size;
+	run->total.size_bytes +=
+		range_bytes(&run->how.range, (uint64_t) st->st_size);
 	return interrupted ? -EINTR : 0;
 }
 
@@ -210,10 +248,11 @@ static void no_error(struct walk *walk, const char *path, int error)
 }
 
 /* The size of everything, so that the progress can tell what is left. */
-static uint64_t total_bytes(char **paths, int nr)
+static uint64_t total_bytes(const struct range *range, char **paths, int nr)
 {
 	struct recover_run sizes = {
 		.walk = { .file = add_size, .error = no_error },
+		.how = { .range = *range },
 	};
 
 	for (int i = 0; i < nr && !interrupted; i++)
@@ -225,7 +264,7 @@ static int exit_code(const struct recover_run *run)
 {
 	if (run->nr_failed && !run->nr_files)
 		return CTL_ERROR;
-	if (interrupted || run->nr_failed)
+	if (is_over(run) || run->nr_failed)
 		return CTL_PARTLY;
 	if (!run->dry_run && run->total.nr_missed)
 		return CTL_PARTLY;
@@ -236,11 +275,14 @@ static void show_total(const struct recover_run *run)
 {
 	if (interrupted)
 		ctl_error("interrupted; what is done stays done");
+	else if (run->cancelled)
+		ctl_error("cancelled by somebody else; what is done stays done");
 	if (run->json) {
 		json_t *object = json_object(), *total;
 
 		json_set(object, "interrupted", json_boolean(interrupted));
-		total = result_json(&run->total, run->dry_run);
+		json_set(object, "cancelled", json_boolean(run->cancelled));
+		total = result_json(&run->total, run);
 		json_set_integer(total, "files", run->nr_files);
 		json_set_integer(total, "failed", run->nr_failed);
 		json_set(object, "total", total);
@@ -261,7 +303,7 @@ static void show_total(const struct recover_run *run)
 		if (run->dry_run)
 			puts("nothing was changed");
 		else
-			show_rate(&run->total);
+			show_rate(run, &run->total);
 	}
 	if (!run->dry_run)
 		grid_reasons(stdout, &run->total.after);
@@ -282,22 +324,36 @@ static int recover_paths(struct recover_run *run, char **paths, int nr)
 	progress_start(&run->progress, 0);
 	/* without a terminal nobody sees what is left */
 	if (run->progress.on && !run->quiet && !run->dry_run)
-		progress_start(&run->progress, total_bytes(paths, nr));
+		progress_start(&run->progress,
+			       total_bytes(&run->how.range, paths, nr));
 	if (run->quiet || run->dry_run)
 		run->progress.on = false;
 	if (run->json)
 		begin_json(run);
-	for (int i = 0; i < nr && !interrupted; i++)
+	for (int i = 0; i < nr && !is_over(run); i++)
 		walk_path(&run->walk, paths[i]);
 	progress_clear(&run->progress);
 	show_total(run);
 	return exit_code(run);
 }
 
+static bool are_no_directories(char **paths, int nr)
+{
+	struct stat st;
+
+	for (int i = 0; i < nr; i++) {
+		if (!stat(paths[i], &st) && S_ISDIR(st.st_mode))
+			return false;
+	}
+	return true;
+}
+
 static int recover_run(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "dry-run", no_argument, NULL, 'd' },
+		{ "no-wait", no_argument, NULL, 'n' },
+		{ "range", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -313,11 +369,25 @@ static int recover_run(int argc, char **argv)
 		run.dry_run |= c == 'd';
 		run.json |= c == 'j';
 		run.quiet |= c == 'q';
+		run.how.no_wait |= c == 'n';
+		run.ranged |= c == 'r';
+		if (c == 'r' && !range_parse_bytes(optarg, &run.how.range))
+			return command_misused(
+				&command_recover,
+				"\"%s\" is no range: START-END in bytes, as "
+				"0-512m or 3g-, START before END",
+				optarg);
 	}
 	if (c == -2)
 		return code;
 	if (optind == argc)
 		return command_misused(&command_recover, "no path is named");
+	if (run.ranged && !are_no_directories(argv + optind, argc - optind))
+		return command_misused(&command_recover,
+				       "a range is for files, not for "
+				       "directories");
+	run.how.progress = &run.progress;
+	run.how.interrupted = &interrupted;
 	return recover_paths(&run, argv + optind, argc - optind);
 }
 

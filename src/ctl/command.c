@@ -31,7 +31,12 @@ int command_option(const struct command *command, int argc, char **argv,
 		*code = CTL_DONE;
 		return -2;
 	}
-	if (c == '?' || c == ':') {
+	if (c == ':') {
+		*code = command_misused(command, "%s: a value is missing",
+					argv[optind - 1]);
+		return -2;
+	}
+	if (c == '?') {
 		*code = command_misused(command, "%s: unknown option",
 					argv[optind - 1]);
 		return -2;

@@ -25,6 +25,7 @@ struct command {
 	int (*run)(int argc, char **argv); /* returns an enum ctl_exit */
 };
 
+extern const struct command command_cancel;
 extern const struct command command_counters;
 extern const struct command command_map;
 extern const struct command command_recover;

@@ -62,16 +62,28 @@ static uint64_t extents_in(uint64_t size_bytes)
 	return nr < HUGETMPFS_MAX_EXTENTS ? nr : HUGETMPFS_MAX_EXTENTS;
 }
 
+/* Where the visit ends, by the size that is known now. */
+static uint64_t visit_end(const struct extents_visitor *visitor)
+{
+	uint64_t end = extents_in(visitor->size_bytes);
+
+	return visitor->range.end && visitor->range.end < end
+		       ? visitor->range.end
+		       : end;
+}
+
 int extents_visit(int fd, struct extents_visitor *visitor)
 {
 	struct hugetmpfs_extent extents[EXTENTS_SLICE];
-	uint64_t first = 0, next, end;
+	uint64_t first = visitor->range.first, next, end;
 	uint32_t nr = 1; /* at first, to know the size */
 	int ret;
 
 	do {
 		ret = visitor->get(visitor, fd, first, nr, extents,
 				   &visitor->size_bytes);
+		if (!ret && first && first == visitor->range.first)
+			return -ENXIO;
 		if (ret <= 0)
 			return ret;
 		nr = (uint32_t) ret;
@@ -79,8 +91,7 @@ int extents_visit(int fd, struct extents_visitor *visitor)
 		if (ret)
 			return ret;
 		first += nr;
-		nr = EXTENTS_SLICE;
-		end = extents_in(visitor->size_bytes);
+		end = visit_end(visitor);
 		next = first < end ? next_data(fd, first, end) : first;
 		if (next > first) {
 			ret = visitor->holes(visitor, first, next - first);
@@ -88,6 +99,8 @@ int extents_visit(int fd, struct extents_visitor *visitor)
 				return ret;
 			first = next;
 		}
+		nr = end - first < EXTENTS_SLICE ? (uint32_t) (end - first)
+						 : EXTENTS_SLICE;
 	} while (first < end);
 	return 0;
 }

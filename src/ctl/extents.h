@@ -9,6 +9,8 @@
 
 #include <hugetmpfs/hugetmpfs.h>
 
+#include "ctl/range.h"
+
 /*
  * Opens a regular file by an O_PATH fd on it, with O_RDONLY or O_WRONLY.
  * Returns the fd or a negative errno: -EISDIR, -EMEDIUMTYPE (a fifo, a device
@@ -38,12 +40,14 @@ struct extents_visitor {
 	int (*holes)(struct extents_visitor *visitor, uint64_t first,
 		     uint64_t nr);
 	uint64_t size_bytes; /* of the file, as far as it is known */
+	struct range range;  /* the part to go through; all zero: the whole */
 };
 
 /*
- * Goes through all extents of a file. Runs of extents without data are stepped
+ * Goes through the extents of a file. Runs of extents without data are stepped
  * over, since a file may be 8 EiB long. Returns 0 or a negative errno; -ENOTTY
- * for a file that is not on a hugetmpfs mount, also when it is empty.
+ * for a file that is not on a hugetmpfs mount, also when it is empty; -ENXIO
+ * when the range begins beyond the end of the file.
  */
 int extents_visit(int fd, struct extents_visitor *visitor);
 

@@ -13,6 +13,7 @@
 #include "ctl/message.h"
 
 static const struct command *const commands[] = {
+	&command_cancel,
 	&command_counters,
 	&command_map,
 	&command_recover,

@@ -37,6 +37,8 @@ const char *file_error_text(int error)
 		return "not a regular file";
 	case EAGAIN:
 		return "too many requests are waiting, try later";
+	case ENXIO:
+		return "the range lies beyond the end of the file";
 	case ETXTBSY:
 		return "a program runs from it, so it cannot be opened for "
 		       "writing";

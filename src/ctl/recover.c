@@ -26,11 +26,10 @@ struct recover_visit {
 	struct extents_visitor visitor; /* first, so that one leads to it */
 	struct recover_result *result;
 	struct plan *plan;		/* NULL: recover */
-	struct progress *progress;
-	const volatile int *interrupted;
+	struct recover_how *how;
 	const char *path;
 	bool readable;
-	uint32_t flags;			/* HUGETMPFS_RECOVER_BOUNDED or 0 */
+	uint32_t flags;			/* of each call */
 	uint32_t slice;			/* extents to ask for */
 	struct hugetmpfs_extent before[EXTENTS_SLICE];
 };
@@ -56,10 +55,12 @@ static int recover_patiently(struct recover_visit *visit, int fd,
 	int ret;
 
 	for (;;) {
-		if (*visit->interrupted)
+		if (*visit->how->interrupted)
 			return -EINTR;
-		ret = hugetmpfs_recover(fd, first, nr, flags | visit->flags,
-					extents, size_bytes);
+		ret = hugetmpfs_recover_part(fd, first, nr,
+					     flags | visit->flags,
+					     &visit->how->ticket, extents,
+					     size_bytes);
 		if (ret != -EAGAIN || clock_now_ns() - start > AGAIN_LAST_NS)
 			return ret;
 		ret = wait_ns(pause);
@@ -97,7 +98,7 @@ static int recover_get(struct extents_visitor *visitor, int fd, uint64_t first,
 	uint64_t start;
 	int before, after;
 
-	if (*visit->interrupted)
+	if (*visit->how->interrupted)
 		return -EINTR;
 	if (nr > visit->slice)
 		nr = visit->slice;
@@ -131,21 +132,37 @@ static int plan_slice(struct recover_visit *visit, uint32_t nr,
 	return ret;
 }
 
+/* Takes in what came of one extent. Returns 0, or -ECANCELED. */
+static int recover_extent(struct recover_visit *visit,
+			  const struct hugetmpfs_extent *before,
+			  const struct hugetmpfs_extent *after)
+{
+	struct recover_result *result = visit->result;
+
+	result->nr_recovered += after->state == HUGETMPFS_HUGE &&
+				before->state != HUGETMPFS_HUGE;
+	if (after->reason == HUGETMPFS_REASON_QUEUED) {
+		result->nr_queued += after->error == 0;
+		result->nr_queued_before += after->error != 0;
+	}
+	return after->reason == HUGETMPFS_REASON_CANCELLED ? -ECANCELED : 0;
+}
+
 static int recover_slice(struct extents_visitor *visitor, uint64_t first,
 			 uint32_t nr, const struct hugetmpfs_extent *extents)
 {
 	struct recover_visit *visit = (struct recover_visit *) visitor;
-	int ret = 0;
+	int ret = 0, one;
 
 	(void) first;
 	hugetmpfs_summary_add(&visit->result->after, extents, nr);
 	if (visit->plan)
 		ret = plan_slice(visit, nr, extents);
-	for (uint32_t i = 0; i < nr && !visit->plan; i++)
-		visit->result->nr_recovered +=
-			extents[i].state == HUGETMPFS_HUGE &&
-			visit->before[i].state != HUGETMPFS_HUGE;
-	progress_add(visit->progress, nr * HUGETMPFS_EXTENT_BYTES,
+	for (uint32_t i = 0; i < nr && !visit->plan; i++) {
+		one = recover_extent(visit, &visit->before[i], &extents[i]);
+		ret = ret ? ret : one;
+	}
+	progress_add(visit->how->progress, nr * HUGETMPFS_EXTENT_BYTES,
 		     visit->path);
 	return ret;
 }
@@ -160,38 +177,40 @@ static int recover_holes(struct extents_visitor *visitor, uint64_t first,
 			  nr);
 	extents_add_holes(&visit->result->after, visitor->size_bytes, first,
 			  nr);
-	progress_add(visit->progress, nr * HUGETMPFS_EXTENT_BYTES,
+	progress_add(visit->how->progress, nr * HUGETMPFS_EXTENT_BYTES,
 		     visit->path);
 	return visit->plan ? plan_add(visit->plan, &hole, nr) : 0;
 }
 
-/* With a bound on the holes, those with more are as they should be. */
+/*
+ * With a bound on the holes, those with more are as they should be, as are
+ * those that are queued when nobody wants to wait.
+ */
 static uint64_t count_missed(const struct hugetmpfs_summary *after,
 			     uint32_t flags)
 {
 	uint64_t missed = after->nr_extents - after->nr_huge -
-			  after->states[HUGETMPFS_HOLE];
+			  after->states[HUGETMPFS_HOLE] -
+			  after->reasons[HUGETMPFS_REASON_QUEUED];
 
 	if (flags & HUGETMPFS_RECOVER_BOUNDED)
 		missed -= after->reasons[HUGETMPFS_REASON_TOO_MANY_HOLES];
 	return missed;
 }
 
-void recover_file(int path_fd, const char *path, uint32_t flags,
-		  struct plan *plan,
-		  struct progress *progress,
-		  const volatile int *interrupted,
+void recover_file(struct recover_how *how, int path_fd, const char *path,
+		  uint32_t flags, struct plan *plan,
 		  struct recover_result *result)
 {
 	struct recover_visit visit = {
-		.flags = flags,
+		.flags = flags | (how->no_wait ? HUGETMPFS_RECOVER_NO_WAIT : 0),
 		.visitor = { .get = recover_get,
 			     .slice = recover_slice,
-			     .holes = recover_holes },
+			     .holes = recover_holes,
+			     .range = how->range },
 		.result = result,
 		.plan = plan,
-		.progress = progress,
-		.interrupted = interrupted,
+		.how = how,
 		.path = path,
 		.readable = true,
 		.slice = SLICE_FIRST,
@@ -237,6 +256,8 @@ void recover_result_add(struct recover_result *total,
 	summary_add(&total->after, &result->after);
 	total->nr_recovered += result->nr_recovered;
 	total->nr_missed += result->nr_missed;
+	total->nr_queued += result->nr_queued;
+	total->nr_queued_before += result->nr_queued_before;
 	total->size_bytes += result->size_bytes;
 	total->time_ns += result->time_ns;
 }

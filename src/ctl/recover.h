@@ -12,6 +12,7 @@
 
 #include "ctl/plan.h"
 #include "ctl/progress.h"
+#include "ctl/range.h"
 
 /* What came of one file, or of all. */
 struct recover_result {
@@ -19,20 +20,30 @@ struct recover_result {
 	struct hugetmpfs_summary after;	/* a dry run: as before */
 	uint64_t nr_recovered;		/* extents that are huge now */
 	uint64_t nr_missed;		/* that should be huge and are not */
+	uint64_t nr_queued;		/* without a wait: that are now, */
+	uint64_t nr_queued_before;	/* and that were already */
 	uint64_t size_bytes;
 	uint64_t time_ns;
 	int error;			/* 0 or a negative errno */
 };
 
+/* What is the same for all files. */
+struct recover_how {
+	struct range range;
+	bool no_wait;
+	struct progress *progress;
+	const volatile int *interrupted;
+	uint64_t ticket; /* 0 before the first file of a mount */
+};
+
 /*
  * Recovers a file by an O_PATH fd on it, or with plan not NULL fills in what
- * would be done. Blocks; ends with -EINTR in result->error once *interrupted is
- * set. path is for the progress only; flags are HUGETMPFS_RECOVER_BOUNDED or 0.
+ * would be done. Blocks; ends with -EINTR in result->error once *interrupted
+ * is set, with -ECANCELED when somebody has cancelled it. path is for the
+ * progress only; flags are HUGETMPFS_RECOVER_BOUNDED or 0.
  */
-void recover_file(int path_fd, const char *path, uint32_t flags,
-		  struct plan *plan,
-		  struct progress *progress,
-		  const volatile int *interrupted,
+void recover_file(struct recover_how *how, int path_fd, const char *path,
+		  uint32_t flags, struct plan *plan,
 		  struct recover_result *result);
 
 /* Adds the result of a file to that of all; not the error. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ioctls on open files: the map of a file's extents, their recovery, and the
- * inode flags of chattr(1), which go to the backing file.
+ * ioctls on open files: the map of a file's extents, their recovery and its
+ * cancelling, and the inode flags of chattr(1), which go to the backing file.
  *
  * A recovery takes its time, so it must not keep a serving thread: the reply
  * is sent by whichever thread of the engine finishes it. The caller may be
@@ -167,12 +167,14 @@ static void map(fuse_req_t req, const struct recovery_file *file,
 }
 
 static int check_extents(const struct hugetmpfs_ioc_extents *arg,
-			 uint32_t allowed_flags)
+			 bool recovers)
 {
-	if (!arg->nr || arg->nr > HUGETMPFS_IOC_EXTENTS ||
-	    arg->flags & ~allowed_flags || arg->reserved)
+	uint32_t flags = recovers ? HUGETMPFS_RECOVER_FLAGS : 0;
+
+	if (!arg->nr || arg->nr > HUGETMPFS_IOC_EXTENTS || arg->flags & ~flags)
 		return -EINVAL;
-	return 0;
+	/* the engine knows whether it is one of its own */
+	return arg->ticket && !recovers ? -EINVAL : 0;
 }
 
 /* The memory cgroup at whose expense a user may have holes filled. */
@@ -188,24 +190,33 @@ static uint64_t payer_of(fuse_req_t req)
 	return charge_ino_of(charge, ctx->pid, &ino) ? UINT64_MAX : ino;
 }
 
+/* What every ioctl on extents needs of a file: 0 or a negative errno. */
+static int check_file(fuse_req_t req, fuse_ino_t ino,
+		      const struct fuse_file_info *fi, bool writes,
+		      uint64_t *st_ino)
+{
+	struct table_record *record = inode_record(server_of(req)->inodes, ino);
+
+	if (!record)
+		return -ESTALE;
+	*st_ino = record->ino;
+	return file_accmode(fi) == (writes ? O_RDONLY : O_WRONLY) ? -EBADF : 0;
+}
+
 /* MAP and RECOVER: in is a whole struct, the kernel has seen to that. */
 static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 			  const struct fuse_file_info *fi, const void *in)
 {
 	struct server *server = server_of(req);
-	struct table_record *record = inode_record(server->inodes, ino);
 	bool recovers = cmd == HUGETMPFS_IOC_RECOVER;
-	int forbidden = recovers ? O_RDONLY : O_WRONLY;
 	struct hugetmpfs_ioc_extents arg;
 	struct recovery_file file;
 	int ret;
 
 	memcpy(&arg, in, sizeof(arg));
-	ret = check_extents(&arg, recovers ? HUGETMPFS_RECOVER_FLAGS : 0);
-	if (!ret && !record)
-		ret = -ESTALE;
-	if (!ret && file_accmode(fi) == forbidden)
-		ret = -EBADF;
+	ret = check_extents(&arg, recovers);
+	if (!ret)
+		ret = check_file(req, ino, fi, recovers, &file.ino);
 	file.fd = ret ? ret :
 			inode_open(server->inodes, ino,
 				   recovers ? O_RDWR : O_RDONLY);
@@ -213,13 +224,36 @@ static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 		fuse_reply_err(req, -file.fd);
 		return;
 	}
-	file.ino = record->ino;
 	file.payer = payer_of(req);
+	if (recovers && !arg.ticket)
+		arg.ticket = recovery_ticket(server->config.recovery);
+	file.ticket = arg.ticket;
 	if (recovers)
 		recover(req, &file, &arg);
 	else
 		map(req, &file, &arg);
 	close(file.fd);
+}
+
+static void cancel_ioctl(fuse_req_t req, fuse_ino_t ino,
+			 const struct fuse_file_info *fi, const void *in)
+{
+	struct hugetmpfs_ioc_cancel arg;
+	uint64_t st_ino;
+	int ret = 0;
+
+	memcpy(&arg, in, sizeof(arg));
+	if (arg.extents || arg.reserved)
+		ret = -EINVAL;
+	if (!ret)
+		ret = check_file(req, ino, fi, true, &st_ino);
+	if (ret) {
+		fuse_reply_err(req, -ret);
+		return;
+	}
+	arg.extents = recovery_cancel_asked(server_of(req)->config.recovery,
+					    st_ino);
+	fuse_reply_ioctl(req, 0, &arg, sizeof(arg));
 }
 
 /* lsattr(1) and chattr(1): the kernel has checked what the caller may change. */
@@ -264,6 +298,14 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 			fuse_reply_err(req, EINVAL);
 		else
 			extents_ioctl(req, ino, cmd, fi, in);
+		break;
+	case HUGETMPFS_IOC_CANCEL:
+		if (flags & FUSE_IOCTL_DIR)
+			fuse_reply_err(req, ENOTTY);
+		else if (in_size != sizeof(struct hugetmpfs_ioc_cancel))
+			fuse_reply_err(req, EINVAL);
+		else
+			cancel_ioctl(req, ino, fi, in);
 		break;
 	case FS_IOC_GETFLAGS:
 	case FS_IOC_SETFLAGS:

@@ -30,11 +30,17 @@
 
 #define RECOVERY_QUEUE_EXTENTS	65536 /* that may be asked for at a time */
 #define RECOVERY_OFFER_EXTENTS	16384 /* the same, in the background */
+/* The same, with nobody waiting: the rest is for those that do. */
+#define RECOVERY_NO_WAIT_EXTENTS  (RECOVERY_QUEUE_EXTENTS / 2)
+#define RECOVERY_NO_WAIT_REQUESTS 512 /* each has a file open */
 #define RECOVERY_WINDOW_EXTENTS HUGETMPFS_IOC_EXTENTS
 #define RECOVERY_BATCH_EXTENTS	32
 #define RECOVERY_BATCH_LEAST	4
 #define RECOVERY_HASH_BUCKETS	4096
 #define RECOVERY_PAST_ENTRIES	4096
+#define RECOVERY_CANCEL_FILES	64
+/* No number that somebody may make up. */
+#define RECOVERY_FIRST_TICKET	(UINT64_C(1) << 32)
 /* one for each work, one that waits, and replacements of stuck ones */
 #define RECOVERY_MAX_THREADS	(2 * RECOVERY_MAX_RECOVERIES + 1)
 
@@ -86,6 +92,7 @@ struct recovery_request {
 	recovery_wants_fn *wants; /* NULL: whatever can be recovered */
 	bool preparing;	  /* lock; not yet prepared */
 	bool cancelled;	  /* lock; while preparing */
+	bool called_off;  /* lock; the same, and what it gets is CANCELLED */
 	uint32_t pending; /* lock; works it waits for */
 	uint32_t filled;  /* worker's while preparing, then constant */
 	int error;
@@ -196,6 +203,17 @@ struct recovery_queue {
 
 STAILQ_HEAD(recovery_prepare, recovery_request);
 
+/* When requests were cancelled; files that were last, and all. */
+struct recovery_cancels {
+	uint64_t last; /* ticket */
+	uint64_t all;  /* the last of all files */
+	unsigned next;
+	struct {
+		uint64_t ino;
+		uint64_t at;
+	} files[RECOVERY_CANCEL_FILES];
+};
+
 /* A window that nobody uses. */
 struct recovery_window {
 	struct recovery_window *next;
@@ -228,6 +246,8 @@ struct recovery {
 	struct recovery_past past[RECOVERY_PAST_ENTRIES];
 	unsigned asked;	  /* extents of requests not completed */
 	unsigned offered; /* the same of the background */
+	unsigned no_wait; /* requests that nobody waits for, of those asked */
+	struct recovery_cancels cancels;
 	unsigned running; /* works in batches */
 	unsigned batches; /* workers that have one */
 	unsigned busy;	  /* threads that have a batch or a request */
@@ -268,8 +288,10 @@ int recovery_request_new(struct recovery *recovery,
 			 uint32_t nr, struct recovery_request **out);
 void recovery_request_prepare(struct recovery *recovery,
 			      struct recovery_request *request);
-void recovery_request_cancel_locked(struct recovery *recovery,
-				    struct recovery_request *request);
+/* Ends it with the error. Returns for how many works it waited. */
+uint32_t recovery_request_cancel_locked(struct recovery *recovery,
+					struct recovery_request *request,
+					int error);
 void recovery_request_answer_locked(struct recovery *recovery,
 				    struct recovery_wait *wait,
 				    const struct hugetmpfs_extent *extent);
@@ -304,6 +326,17 @@ void recovery_queue_finish_locked(struct recovery *recovery,
 void recovery_queue_refuse_locked(struct recovery *recovery,
 				  struct recovery_work *work,
 				  enum hugetmpfs_reason reason);
+
+/* Whether the extent waits or is under way because it was asked for. */
+bool recovery_queue_has_asked_locked(struct recovery *recovery, uint64_t ino,
+				     uint64_t index);
+
+/* cancel.c; both want the lock. */
+bool recovery_ticket_is_valid_locked(const struct recovery *recovery,
+				     uint64_t ticket);
+/* Whether requests for the file were cancelled since. */
+bool recovery_is_called_off_locked(const struct recovery *recovery,
+				   uint64_t ino, uint64_t ticket);
 
 /* past.c; all want the lock. */
 void recovery_past_store(struct recovery *recovery, uint64_t ino,

@@ -31,6 +31,15 @@ static struct recovery_work *recovery_queue_find(struct recovery *recovery,
 	return work;
 }
 
+bool recovery_queue_has_asked_locked(struct recovery *recovery, uint64_t ino,
+				     uint64_t index)
+{
+	const struct recovery_work *work;
+
+	work = recovery_queue_find(recovery, ino, index);
+	return work && work->asked;
+}
+
 void recovery_queue_unhash_locked(struct recovery *recovery,
 				  struct recovery_work *work)
 {

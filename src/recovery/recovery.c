@@ -26,6 +26,7 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 		recovery->config.pause_us = 1000;
 	recovery->mm = mm;
 	recovery->counters = counters;
+	recovery->cancels.last = RECOVERY_FIRST_TICKET;
 	STAILQ_INIT(&recovery->asked_for);
 	STAILQ_INIT(&recovery->offered_ones);
 	for (int rank = 0; rank < RECOVERY_NR_RANKS; rank++)
@@ -58,7 +59,7 @@ void recovery_destroy(struct recovery *recovery)
 	pthread_mutex_lock(&recovery->lock);
 	while ((request = recovery->requests)) {
 		request->preparing = false; /* nobody is left to do it */
-		recovery_request_cancel_locked(recovery, request);
+		recovery_request_cancel_locked(recovery, request, -EINTR);
 	}
 	pthread_mutex_unlock(&recovery->lock);
 	recovery_works_drop(recovery, HUGETMPFS_REASON_CANCELLED);
@@ -108,6 +109,11 @@ static void recovery_map_show(struct recovery *recovery, uint64_t ino,
 		extents[i].reason =
 			(uint8_t) team_judge(&facts, &policy).reason;
 		recovery_past_show(recovery, ino, &extents[i]);
+		if (extents[i].state != HUGETMPFS_HUGE &&
+		    recovery_queue_has_asked_locked(recovery, ino, first + i)) {
+			extents[i].reason = HUGETMPFS_REASON_QUEUED;
+			extents[i].error = 0;
+		}
 	}
 	pthread_mutex_unlock(&recovery->lock);
 }
@@ -140,23 +146,47 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 	return ret;
 }
 
+/* Whether there is room for it: 0 or a negative errno. */
+static int recovery_request_admit_locked(const struct recovery *recovery,
+					 const struct recovery_request *request)
+{
+	bool no_wait = request->flags & HUGETMPFS_RECOVER_NO_WAIT;
+	unsigned asked = recovery->asked + request->nr;
+
+	if (request->background) {
+		if (!recovery->settings.recoveries)
+			return -EPERM;
+		return recovery->offered + request->nr > RECOVERY_OFFER_EXTENTS
+			       ? -EAGAIN
+			       : 0;
+	}
+	if (asked > RECOVERY_QUEUE_EXTENTS)
+		return -EAGAIN;
+	if (no_wait && (asked > RECOVERY_NO_WAIT_EXTENTS ||
+			recovery->no_wait >= RECOVERY_NO_WAIT_REQUESTS))
+		return -EAGAIN;
+	return 0;
+}
+
 /* Gives it to the workers. Returns 1 when the caller has to prepare it. */
 static int recovery_request_add(struct recovery *recovery,
-				struct recovery_request *request)
+				struct recovery_request *request,
+				uint64_t ticket)
 {
 	bool background = request->background;
-	unsigned *nr = background ? &recovery->offered : &recovery->asked;
-	unsigned most = background ? RECOVERY_OFFER_EXTENTS
-				   : RECOVERY_QUEUE_EXTENTS;
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&recovery->lock);
-	if (background && !recovery->settings.recoveries) {
-		ret = -EPERM;
-	} else if (*nr + request->nr > most) {
-		ret = -EAGAIN;
-	} else {
-		*nr += request->nr;
+	ret = recovery_request_admit_locked(recovery, request);
+	if (!ret && !recovery_ticket_is_valid_locked(recovery, ticket))
+		ret = -EINVAL;
+	if (!ret) {
+		*(background ? &recovery->offered : &recovery->asked) +=
+			request->nr;
+		if (request->flags & HUGETMPFS_RECOVER_NO_WAIT)
+			recovery->no_wait++;
+		request->called_off = recovery_is_called_off_locked(
+			recovery, request->target->ino, ticket);
 		request->next = recovery->requests;
 		recovery->requests = request;
 		/* turned off: nothing to queue, and no thread to tell so */
@@ -194,7 +224,7 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 	request->arg = arg;
 	if (out)
 		*out = request;
-	ret = recovery_request_add(recovery, request);
+	ret = recovery_request_add(recovery, request, file->ticket);
 	if (ret < 0) {
 		recovery_request_free(recovery, request);
 		return ret;
@@ -223,7 +253,7 @@ int recovery_offer_if(struct recovery *recovery,
 	request->wants = wants;
 	request->done = done;
 	request->arg = arg;
-	ret = recovery_request_add(recovery, request);
+	ret = recovery_request_add(recovery, request, 0);
 	if (ret)
 		recovery_request_free(recovery, request);
 	return ret;
@@ -245,7 +275,7 @@ void recovery_cancel(struct recovery *recovery,
 	while (live && (live != request || live->arg != arg))
 		live = live->next;
 	if (live)
-		recovery_request_cancel_locked(recovery, live);
+		recovery_request_cancel_locked(recovery, live, -EINTR);
 	pthread_mutex_unlock(&recovery->lock);
 }
 

@@ -47,6 +47,11 @@ struct recovery_file {
 	 * only at its own expense. 0: an admin asks.
 	 */
 	uint64_t payer;
+	/*
+	 * Of recovery_ticket(), when the undertaking began of which a request
+	 * is a part; 0: it stands alone.
+	 */
+	uint64_t ticket;
 };
 
 /*
@@ -91,8 +96,9 @@ typedef void recovery_done_fn(void *arg, const struct recovery_result *result);
 /*
  * Asks for the recovery of nr extents from first on, at most
  * HUGETMPFS_IOC_EXTENTS, any number of holes allowed (they were asked for by
- * name). The fd is duplicated. flags are HUGETMPFS_RECOVER_*. Returns 0 and
- * calls done later (or already has), or a negative errno (-EINVAL, -ENOMEM,
+ * name). The fd is duplicated. flags are HUGETMPFS_RECOVER_*; with NO_WAIT
+ * done is called once they are queued, and the request lives on without its
+ * caller. Returns 0 and calls done later (or already has), or a negative errno (-EINVAL, -ENOMEM,
  * -EMFILE, -EAGAIN: the queue is full) and never calls it. With out not NULL,
  * *out is for recovery_cancel(). With recovery turned off the look is done
  * here, so the call blocks as recovery_map() does.
@@ -111,6 +117,17 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
  */
 void recovery_cancel(struct recovery *recovery, struct recovery_request *request,
 		     void *arg);
+
+/*
+ * Ends all requests for a file, or with ino 0 for all files, that were asked
+ * for: done is called soon with 0, and CANCELLED for the extents not done. So
+ * are later requests whose ticket is older. Returns how many extents were
+ * waited for.
+ */
+uint64_t recovery_cancel_asked(struct recovery *recovery, uint64_t ino);
+
+/* Tells a recovery_cancel_asked() that comes later from one that was before. */
+uint64_t recovery_ticket(struct recovery *recovery);
 
 /*
  * Marks extents released, because a truncate, punch or removal is about to

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void recovery_request_free(struct recovery *recovery,
@@ -104,6 +105,8 @@ static void recovery_request_complete_locked(struct recovery *recovery,
 	*at = request->next;
 	*(request->background ? &recovery->offered : &recovery->asked) -=
 		request->nr;
+	if (request->flags & HUGETMPFS_RECOVER_NO_WAIT)
+		recovery->no_wait--;
 	request->error = error;
 	request->next = recovery->completed;
 	recovery->completed = request;
@@ -161,21 +164,26 @@ static void recovery_wait_leave_locked(struct recovery *recovery,
 	}
 }
 
-void recovery_request_cancel_locked(struct recovery *recovery,
-				    struct recovery_request *request)
+uint32_t recovery_request_cancel_locked(struct recovery *recovery,
+					struct recovery_request *request,
+					int error)
 {
+	uint32_t waited = 0;
+
 	request->cancelled = true;
 	if (request->preparing) /* whoever prepares it will see */
-		return;
+		return 0;
 	for (uint32_t i = 0; i < request->filled; i++) {
 		if (!request->waits[i].work)
 			continue;
 		recovery_wait_leave_locked(recovery, &request->waits[i]);
 		request->extents[i].reason = HUGETMPFS_REASON_CANCELLED;
+		waited++;
 	}
-	recovery_request_complete_locked(recovery, request, -EINTR);
+	recovery_request_complete_locked(recovery, request, error);
 	pthread_cond_signal(&recovery->wake);
 	pthread_cond_broadcast(&recovery->pause);
+	return waited;
 }
 
 /* Whether who maps the file matters: something of it is there. */
@@ -303,26 +311,42 @@ recovery_request_rank_locked(struct recovery *recovery,
 	return resume ? RECOVERY_RESUME : RECOVERY_OTHER;
 }
 
-/*
- * Queues the works; those that are joined leave their spare one over. When
- * recovery was turned off meanwhile, nobody would take them.
- */
+/* Why works that are wanted are not queued, NOT_ASKED if they are. */
+static enum hugetmpfs_reason
+recovery_request_refusal_locked(const struct recovery *recovery,
+				const struct recovery_request *request)
+{
+	if (request->called_off)
+		return HUGETMPFS_REASON_CANCELLED;
+	/* it was turned off meanwhile: nobody would take them */
+	if (!recovery->settings.recoveries)
+		return HUGETMPFS_REASON_POLICY;
+	return HUGETMPFS_REASON_NOT_ASKED;
+}
+
+/* Queues the works; those that are joined leave their spare one over. */
 static struct recovery_work *
 recovery_request_queue_locked(struct recovery *recovery,
 			      struct recovery_request *request,
 			      struct recovery_work *spares)
 {
+	enum hugetmpfs_reason refusal =
+		recovery_request_refusal_locked(recovery, request);
+	bool no_wait = request->flags & HUGETMPFS_RECOVER_NO_WAIT;
+	struct hugetmpfs_extent *extent = request->extents;
 	struct recovery_work *next = NULL;
 	enum recovery_rank rank;
 
-	for (uint32_t i = 0; i < request->filled; i++) {
-		if (!request->extents[i].passes)
+	for (uint32_t i = 0; i < request->filled; i++, extent++) {
+		if (!extent->passes)
 			continue;
-		request->extents[i].passes = 0;
-		if (!recovery->settings.recoveries) {
-			request->extents[i].reason = HUGETMPFS_REASON_POLICY;
+		extent->passes = 0;
+		if (refusal != HUGETMPFS_REASON_NOT_ASKED) {
+			extent->reason = (uint8_t) refusal;
 			continue;
 		}
+		if (no_wait)
+			extent->reason = HUGETMPFS_REASON_QUEUED;
 		next = spares->hash_next;
 		request->pending++;
 		rank = recovery_request_rank_locked(recovery, request, i);
@@ -331,14 +355,58 @@ recovery_request_queue_locked(struct recovery *recovery,
 					      &request->waits[i], rank,
 					      &spares))
 			spares = next;
+		else if (no_wait)
+			extent->error = EALREADY;
 	}
 	return spares;
+}
+
+/* What a caller that does not wait is told: how it was when it was queued. */
+struct recovery_receipt {
+	recovery_done_fn *done;
+	void *arg;
+	struct recovery_result result;
+	struct hugetmpfs_extent *extents;
+};
+
+static int recovery_receipt_new(const struct recovery_request *request,
+				struct recovery_receipt *receipt)
+{
+	if (!(request->flags & HUGETMPFS_RECOVER_NO_WAIT))
+		return 0;
+	receipt->extents = calloc(request->nr, sizeof(*receipt->extents));
+	return receipt->extents ? 0 : -ENOMEM;
+}
+
+/* From here on the request is nobody's: no pointer and arg will find it. */
+static void recovery_receipt_fill_locked(struct recovery_request *request,
+					 struct recovery_receipt *receipt)
+{
+	memcpy(receipt->extents, request->extents,
+	       request->filled * sizeof(*receipt->extents));
+	receipt->result = (struct recovery_result){
+		.nr = request->filled,
+		.size_bytes = request->size_bytes,
+		.extents = receipt->extents,
+	};
+	receipt->done = request->done;
+	receipt->arg = request->arg;
+	request->done = NULL;
+	request->arg = NULL;
+}
+
+static void recovery_receipt_give(struct recovery_receipt *receipt)
+{
+	if (receipt->done)
+		receipt->done(receipt->arg, &receipt->result);
+	free(receipt->extents);
 }
 
 void recovery_request_prepare(struct recovery *recovery,
 			      struct recovery_request *request)
 {
 	bool dry = request->flags & HUGETMPFS_RECOVER_DRY_RUN;
+	struct recovery_receipt receipt = {0};
 	struct recovery_work *spares = NULL;
 	struct recovery_survey survey;
 	uint32_t wanted = 0;
@@ -354,6 +422,8 @@ void recovery_request_prepare(struct recovery *recovery,
 	}
 	if (!ret && !dry)
 		ret = recovery_works_new(wanted, &spares);
+	if (!ret)
+		ret = recovery_receipt_new(request, &receipt);
 
 	pthread_mutex_lock(&recovery->lock);
 	request->preparing = false;
@@ -366,8 +436,11 @@ void recovery_request_prepare(struct recovery *recovery,
 		pthread_cond_broadcast(&recovery->wake);
 	else
 		recovery_request_complete_locked(recovery, request, ret);
+	if (request->pending && receipt.extents)
+		recovery_receipt_fill_locked(request, &receipt);
 	pthread_mutex_unlock(&recovery->lock);
 	recovery_works_free(spares);
+	recovery_receipt_give(&receipt);
 }
 
 void recovery_requests_refuse(struct recovery *recovery)

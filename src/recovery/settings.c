@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/optstr.h"
 
 enum setting_kind {
@@ -80,28 +81,11 @@ bool recovery_settings_has(const char *key)
 static bool setting_number(const struct setting *setting, const char *value,
 			   uint64_t *number)
 {
-	static const char suffixes[] = "kmgtpe";
-	const char *suffix;
-	unsigned shift = 0;
-	char *end;
+	const char *end;
 
-	if (*value < '0' || *value > '9')
-		return false;
-	errno = 0;
-	*number = strtoull(value, &end, 10);
-	if (errno)
-		return false;
-	if (*end && setting->kind == SETTING_BYTES) {
-		suffix = strchr(suffixes, *end | 0x20);
-		if (!suffix)
-			return false;
-		shift = 10 * (unsigned) (suffix - suffixes + 1);
-		end++;
-	}
-	if (*end || *number > UINT64_MAX >> shift)
-		return false;
-	*number <<= shift;
-	return *number >= setting->least && *number <= setting->most;
+	return number_parse(value, setting->kind == SETTING_BYTES, &end,
+			    number) &&
+	       !*end && *number >= setting->least && *number <= setting->most;
 }
 
 static bool setting_word(const char *value, uint64_t *number)

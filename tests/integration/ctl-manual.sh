@@ -52,7 +52,7 @@ for name in $(hugetmpfsctl counters "$MNT" | awk '{ print $1 }'); do
 	*) assert explained "$name" ;;
 	esac
 done
-for command in counters map recover set status; do
+for command in cancel counters map recover set status; do
 	for option in $(hugetmpfsctl $command --help | grep -o '^  --[a-z-]*'); do
 		[ "$option" != --help ] || continue
 		sed -n "/^\.SS hugetmpfsctl $command /,/^\.S/p" "$man8" |
@@ -63,7 +63,8 @@ done
 
 # every member of the JSON is explained
 for command in "status --json $MNT" "map --json $MNT/file" \
-	"recover --json $MNT/file" "recover --dry-run --json $MNT/file"; do
+	"recover --json $MNT/file" "recover --dry-run --json $MNT/file" \
+	"recover --no-wait --json $MNT/file" "cancel --json $MNT/file"; do
 	# shellcheck disable=SC2086 # a command line
 	for name in $(hugetmpfsctl $command | jq -r '[.. | objects |
 		to_entries[] | select(.key != "counters" and
@@ -128,7 +129,7 @@ complete_words() # WORD...
 	echo "${COMPREPLY[*]}"
 }
 assert_eq "$(complete_words hugetmpfsctl "")" \
-	"counters map recover set status --help --version" "commands"
+	"cancel counters map recover set status --help --version" "commands"
 assert_eq "$(complete_words hugetmpfsctl re)" recover "a command"
 assert_eq "$(complete_words hugetmpfsctl recover --d)" --dry-run "an option"
 assert_eq "$(complete_words hugetmpfsctl status "$MNT")" "$MNT" "a mount"

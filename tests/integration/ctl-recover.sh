@@ -56,7 +56,7 @@ assert_match "$OUT" '100\.0 % -> 100\.0 % .* 0 recovered' "second time"
 build "$MNT/file2" 4
 assert_status 0 "$ctl" recover --json "$MNT/file2" "$MNT/file"
 assert_eq "$(jq -c 'keys_unsorted' <<<"$OUT")" \
-	'["dry_run","files","interrupted","total"]' "JSON"
+	'["dry_run","files","interrupted","cancelled","total"]' "JSON"
 assert_eq "$(jq -c '.files[0] | keys_unsorted' <<<"$OUT")" \
 	'["file","size_bytes","before","after","recovered_extents","recovered_bytes","seconds","bytes_per_second"]' \
 	"members of a file"

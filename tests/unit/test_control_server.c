@@ -61,6 +61,13 @@ void recovery_load(struct recovery *recovery, struct recovery_load *load)
 					.running = 1 };
 }
 
+uint64_t recovery_cancel_asked(struct recovery *recovery, uint64_t ino)
+{
+	(void) recovery;
+	assert_int_equal(ino, 0);
+	return 42;
+}
+
 void recovery_settings_get(struct recovery *recovery,
 			   struct recovery_settings *settings)
 {
@@ -233,6 +240,13 @@ static void test_counters(void **state)
 		      "counter=first 1|counter=third 18446744073709551615|"
 		      "counter=last 4|");
 	expect_error("counters", "x", -EINVAL, "counters takes no argument");
+}
+
+static void test_cancel(void **state)
+{
+	(void) state;
+	expect_answer("cancel", NULL, "cancelled=42|");
+	expect_error("cancel", "x", -EINVAL, "cancel takes no argument");
 }
 
 static void test_remount(void **state)
@@ -509,6 +523,7 @@ int main(void)
 		TEST(test_bad_counters),
 		TEST(test_client_that_never_reads),
 		TEST(test_clients_that_vanish),
+		TEST(test_cancel),
 		TEST(test_counters),
 		TEST(test_many_idle_clients),
 		TEST(test_not_root),

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "ctl/command.h"
+#include "ctl/range.h"
 
 /* Runs a command with words up to NULL; its output goes nowhere. */
 static int run(const struct command *command, ...)
@@ -46,6 +47,7 @@ static int run(const struct command *command, ...)
 }
 
 static const struct command *const all[] = {
+	&command_cancel,
 	&command_counters,
 	&command_map,
 	&command_recover,
@@ -91,8 +93,71 @@ static void test_own_options(void **state)
 	assert_int_equal(run(&command_map, "--all", "/", NULL), CTL_ERROR);
 	assert_int_equal(run(&command_recover, "--dry-run", "--quiet", "/",
 			     NULL), CTL_ERROR);
+	assert_int_equal(run(&command_recover, "--no-wait", "--range=0-", "/etc/"
+			     "passwd", NULL), CTL_ERROR);
 	assert_int_equal(run(&command_map, "--dry-run", "/", NULL), CTL_USAGE);
 	assert_int_equal(run(&command_recover, "--all", "/", NULL), CTL_USAGE);
+}
+
+static void test_ranges(void **state)
+{
+	static const char *const wrong[] = {
+		"",   "-",    "1",    "1-1",   "2-1", "-1-2", "1--2", "1:2",
+		"1x-", " 1-", "1- 2", "1-2k3", "k-",  "1kib-", "16e-", "8e-",
+		"0-9223372036854775809", "99999999999999999999-",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < NR(wrong); i++)
+		assert_int_equal(run(&command_recover, "--range", wrong[i],
+				     "/none", NULL), CTL_USAGE);
+	assert_int_equal(run(&command_recover, "--range", "0-8e", "/none",
+			     NULL), CTL_ERROR);
+	assert_int_equal(run(&command_recover, "--range", "1-2", "/", NULL),
+			 CTL_USAGE);
+	assert_int_equal(run(&command_recover, "/none", "--range", NULL),
+			 CTL_USAGE);
+}
+
+static void assert_range(const char *text, uint64_t first, uint64_t end,
+			 uint64_t bytes_of_10m)
+{
+	struct range range;
+
+	assert_true(range_parse_bytes(text, &range));
+	assert_int_equal(range.first, first);
+	assert_int_equal(range.end, end);
+	assert_int_equal(range_bytes(&range, 10 << 20), bytes_of_10m);
+}
+
+static void test_range_bytes(void **state)
+{
+	(void) state;
+	assert_range("0-", 0, 0, 10 << 20);
+	assert_range("0-1", 0, 1, 2 << 20);
+	assert_range("2m-4M", 1, 2, 2 << 20);
+	assert_range("2097151-2097153", 0, 2, 4 << 20);
+	assert_range("9m-1g", 4, 512, 2 << 20);
+	assert_range("3g-", 1536, 0, 0);
+	assert_range("0-8e", 0, UINT64_C(1) << 42, 10 << 20);
+}
+
+static void test_range_extents(void **state)
+{
+	static const char *const wrong[] = { "",    "x",   "-1", "3-", "3-2",
+					     "1k",  "3-4x",
+					     "4398046511104" };
+	struct range range;
+
+	(void) state;
+	for (size_t i = 0; i < NR(wrong); i++)
+		assert_false(range_parse_extents(wrong[i], &range));
+	assert_true(range_parse_extents("7", &range));
+	assert_int_equal(range.first, 7);
+	assert_int_equal(range.end, 8);
+	assert_true(range_parse_extents("0-511", &range));
+	assert_int_equal(range.first, 0);
+	assert_int_equal(range.end, 512);
 }
 
 /* What is no file on such a mount is refused, whatever it is. */
@@ -121,6 +186,9 @@ int main(void)
 		cmocka_unit_test(test_for_all),
 		cmocka_unit_test(test_one_mount),
 		cmocka_unit_test(test_own_options),
+		cmocka_unit_test(test_range_bytes),
+		cmocka_unit_test(test_range_extents),
+		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_strange_paths),
 	};
 
