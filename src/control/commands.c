@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -22,6 +23,7 @@
 #include "control/server.h"
 #include "mm/mm.h"
 #include "namespace/table.h"
+#include "recovery/latency.h"
 #include "recovery/recovery.h"
 
 #define PAGE_BYTES (HUGETMPFS_EXTENT_BYTES / HUGETMPFS_EXTENT_PAGES)
@@ -56,6 +58,31 @@ static void add_counters(const struct control_config *config,
 					    &words[counters->first + i],
 					    memory_order_relaxed));
 		}
+	}
+}
+
+/* "latency NAME SUM_NS COUNT...", a count for each bucket */
+static void add_latencies(const struct control_config *config,
+			  struct answer *answer)
+{
+	char text[(RECOVERY_LATENCY_BUCKETS + 1) * 21 + 1];
+	int length;
+
+	for (unsigned i = 0; config->latencies && i < RECOVERY_NR_LATENCIES;
+	     i++) {
+		struct recovery_histogram *histogram =
+			&config->latencies->histogram[i];
+
+		length = sprintf(text, "%" PRIu64,
+				 atomic_load_explicit(&histogram->sum_ns,
+						      memory_order_relaxed));
+		for (unsigned b = 0; b < RECOVERY_LATENCY_BUCKETS; b++)
+			length += sprintf(text + length, " %" PRIu64,
+					  atomic_load_explicit(
+						  &histogram->count[b],
+						  memory_order_relaxed));
+		answer_line(answer, "latency", "%s %s",
+			    recovery_latency_names[i], text);
 	}
 }
 
@@ -138,6 +165,7 @@ static void add_mount(const struct control_config *config,
 	answer_line(answer, "running", "%u", load.running);
 	add_space(config, answer);
 	add_counters(config, answer);
+	add_latencies(config, answer);
 }
 
 static void run_attach(const struct control_config *config, char *argument,

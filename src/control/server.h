@@ -14,6 +14,7 @@
 struct control;
 struct mm_interface;
 struct recovery;
+struct recovery_latencies;
 struct table;
 
 /* A run of counters: names[i] is the name of word first + i of the table's
@@ -39,6 +40,7 @@ struct control_config {
 	struct table *table;	/* of which only the counters are read */
 	const struct control_counters *counters;
 	size_t nr_counters;	/* runs in counters */
+	struct recovery_latencies *latencies; /* borrowed; NULL: none */
 	const struct mm_interface *interfaces; /* mm_interfaces() */
 	size_t nr_interfaces;
 	/*

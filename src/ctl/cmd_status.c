@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hugetmpfsctl status: everything about a mount. The daemon's lines are put
- * into the JSON object first; the text is written from there.
+ * hugetmpfsctl status: everything about a mount, as JSON or as text.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "ctl/json.h"
 #include "ctl/message.h"
 #include "ctl/mount.h"
+#include "ctl/status.h"
 
 static const char status_usage[] =
 	"status [--json] [--no-scan] MOUNT\n"
@@ -28,143 +27,7 @@ static const char status_usage[] =
 	"  --no-scan   leave out the states, for which every file is looked at\n"
 	"  -h, --help  show this\n";
 
-/* Where each key of the answer goes. */
-enum status_kind { STATUS_TEXT, STATUS_INTEGER, STATUS_ON_OFF };
-
-static const struct status_key {
-	const char *key;
-	enum status_kind kind;
-} status_keys[] = {
-	{ "mountpoint", STATUS_TEXT },
-	{ "version", STATUS_TEXT },
-	{ "keeper_pid", STATUS_INTEGER },
-	{ "daemon_pid", STATUS_INTEGER },
-	{ "options", STATUS_TEXT },
-	{ "passthrough", STATUS_ON_OFF },
-	{ "recoveries", STATUS_INTEGER },
-	{ "queued", STATUS_INTEGER },
-	{ "running", STATUS_INTEGER },
-	{ "size_bytes", STATUS_INTEGER },
-	{ "used_bytes", STATUS_INTEGER },
-	{ "free_bytes", STATUS_INTEGER },
-	{ "nr_inodes", STATUS_INTEGER },
-	{ "used_inodes", STATUS_INTEGER },
-	{ "free_inodes", STATUS_INTEGER },
-	{ "files", STATUS_INTEGER },
-	{ "unreadable", STATUS_INTEGER },
-	{ "swapped_bytes", STATUS_INTEGER },
-	{ "other_bytes", STATUS_INTEGER },
-};
-
-/* Keys that come once a name, "KEY NAME NUMBER", and the object they fill. */
-static const char *const status_groups[][2] = {
-	{ "extents", "extents_by_state" },
-	{ "bytes", "bytes_by_state" },
-	{ "counter", "counters" },
-};
-
-static json_t *status_new(void)
-{
-	json_t *status = json_object();
-
-	for (size_t i = 0; i < NR(status_keys); i++)
-		json_set(status, status_keys[i].key, json_null());
-	json_set(status, "settings", json_object());
-	json_set(status, "interfaces", json_array());
-	json_set(status, "extents_by_state", json_null());
-	json_set(status, "bytes_by_state", json_null());
-	json_set(status, "counters", json_object());
-	return status;
-}
-
-static int set_integer(json_t *status, const char *key, const char *value)
-{
-	char *end;
-	uint64_t number;
-
-	errno = 0;
-	number = strtoull(value, &end, 10);
-	if (errno || end == value || *end)
-		return -EPROTO;
-	json_set_integer(status, key, number);
-	return 0;
-}
-
-/* "NAME present|absent WHAT ITS ABSENCE COSTS" */
-static int add_interface(json_t *status, const char *value)
-{
-	json_t *interface;
-	char name[64], state[16];
-	int length = 0;
-
-	if (sscanf(value, "%63s %15s %n", name, state, &length) != 2 || !length)
-		return -EPROTO;
-	interface = json_object();
-	json_set_name(interface, "name", name);
-	json_set(interface, "present", json_boolean(!strcmp(state, "present")));
-	json_set_name(interface, "absence", value + length);
-	json_append(json_object_get(status, "interfaces"), interface);
-	return 0;
-}
-
-static int add_to_group(json_t *status, const char *group, const char *value)
-{
-	uint64_t number;
-	char name[64];
-	int ret = mount_number(value, name, sizeof(name), &number);
-
-	if (ret)
-		return ret;
-	if (!json_is_object(json_object_get(status, group)))
-		json_set(status, group, json_object());
-	json_set_integer(json_object_get(status, group), name, number);
-	return 0;
-}
-
-static int set_key(json_t *status, const struct status_key *key,
-		   const char *value)
-{
-	switch (key->kind) {
-	case STATUS_INTEGER:
-		return set_integer(status, key->key, value);
-	case STATUS_ON_OFF:
-		json_set(status, key->key, json_boolean(!strcmp(value, "on")));
-		return 0;
-	case STATUS_TEXT:
-		json_set_name(status, key->key, value);
-		return 0;
-	}
-	return -EPROTO;
-}
-
-/* Says on a terminal that a long scan goes on. */
-static void show_scanned(const char *value)
-{
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\rlooked at %s extents\033[K", value);
-}
-
-static int status_line(void *arg, const char *key, const char *value)
-{
-	json_t *status = arg;
-
-	for (size_t i = 0; i < NR(status_keys); i++) {
-		if (!strcmp(key, status_keys[i].key))
-			return set_key(status, &status_keys[i], value);
-	}
-	for (size_t i = 0; i < NR(status_groups); i++) {
-		if (!strcmp(key, status_groups[i][0]))
-			return add_to_group(status, status_groups[i][1], value);
-	}
-	if (!strcmp(key, "setting"))
-		return mount_setting(json_object_get(status, "settings"),
-				     value);
-	if (!strcmp(key, "interface"))
-		return add_interface(status, value);
-	if (!strcmp(key, "scanned"))
-		show_scanned(value);
-	return 0;
-}
+#define NS_PER_US 1000.0
 
 static uint64_t integer_of(const json_t *object, const char *key)
 {
@@ -250,6 +113,49 @@ static void print_states(const json_t *status)
 				 size));
 }
 
+/* The upper bound of the bucket that part (0 to 1) of all fits into. */
+static const char *show_bound(const json_t *latency, double part,
+			      char *out, size_t out_bytes)
+{
+	const json_t *counts = json_object_get(latency, "counts");
+	uint64_t sum = 0, all = integer_of(latency, "count");
+	size_t i, last = json_array_size(counts) - 1;
+	json_t *count;
+
+	json_array_foreach((json_t *) counts, i, count) {
+		sum += (uint64_t) json_integer_value(count);
+		if ((double) sum >= part * (double) all)
+			break;
+	}
+	if (i < last)
+		snprintf(out, out_bytes, "%" PRIu64, UINT64_C(1) << i);
+	else
+		snprintf(out, out_bytes, "more");
+	return out;
+}
+
+static void print_latencies(const json_t *status)
+{
+	char half[24], most[24];
+	const char *name;
+	json_t *latency;
+
+	printf("durations in us: %15s%12s%12s%12s\n", "number", "average",
+	       "50 % to", "99 % to");
+	json_object_foreach(json_object_get(status, "latencies"), name,
+			    latency) {
+		uint64_t count = integer_of(latency, "count");
+
+		if (!count)
+			continue;
+		printf("  %-10s%20" PRIu64 "%12.1f%12s%12s\n", name, count,
+		       (double) integer_of(latency, "sum_ns") / NS_PER_US /
+			       (double) count,
+		       show_bound(latency, 0.5, half, sizeof(half)),
+		       show_bound(latency, 0.99, most, sizeof(most)));
+	}
+}
+
 static void print_status(json_t *status)
 {
 	const char *key;
@@ -275,6 +181,7 @@ static void print_status(json_t *status)
 	mount_print_settings(json_object_get(status, "settings"));
 	print_interfaces(status);
 	print_states(status);
+	print_latencies(status);
 	puts("counters that are not 0:");
 	json_object_foreach(json_object_get(status, "counters"), key, value) {
 		if (json_integer_value(value))

@@ -4,7 +4,8 @@
  * serves. Wiring only.
  *
  * Who owns which words of the table's counters: from 0 on the recovery engine,
- * from TABLE_COUNTERS_REQUESTS on the server of FUSE requests.
+ * from TABLE_COUNTERS_REQUESTS on the server of FUSE requests, and from
+ * TABLE_COUNTERS_LATENCIES on the engine's histograms.
  */
 #include <assert.h>
 #include <errno.h>
@@ -33,10 +34,17 @@
 #include "namespace/requests.h"
 #include "namespace/table.h"
 #include "recovery/counters.h"
+#include "recovery/latency.h"
 #include "recovery/recovery.h"
 
-static_assert(RECOVERY_NR_COUNTERS <= TABLE_COUNTERS_REQUESTS,
+static_assert(RECOVERY_NR_COUNTERS <= TABLE_COUNTERS_REQUESTS &&
+		      TABLE_COUNTERS_REQUESTS + TABLE_NR_REQUESTS <=
+			      TABLE_COUNTERS_LATENCIES,
 	      "counters overlap");
+static_assert(sizeof(struct recovery_latencies) <=
+		      (TABLE_NR_COUNTERS - TABLE_COUNTERS_LATENCIES) *
+			      sizeof(uint64_t),
+	      "histograms do not fit");
 
 /* Of the counters of requests, by opcode. */
 static const char *const request_names[] = {
@@ -194,11 +202,18 @@ static int next_ino(void *arg, uint64_t *cursor, uint64_t *ino)
 	return inodes_next_file(serve->inodes, cursor, ino);
 }
 
+static struct recovery_latencies *latencies(const struct serve *serve)
+{
+	return (void *) (table_counters(serve->table) +
+			 TABLE_COUNTERS_LATENCIES);
+}
+
 static int open_recovery(struct serve *serve)
 {
 	struct recovery_config config = {
 		.settings = serve->options.settings,
 		.dev = serve->dev,
+		.latencies = latencies(serve),
 		.open_ino = open_ino,
 		.next_ino = next_ino,
 		.files_arg = serve,
@@ -227,6 +242,7 @@ static int open_control(struct serve *serve)
 		.table = serve->table,
 		.counters = counters,
 		.nr_counters = sizeof(counters) / sizeof(*counters),
+		.latencies = latencies(serve),
 		.interfaces = mm_interfaces(serve->mm),
 		.nr_interfaces = MM_NR_INTERFACES,
 		.options = live_options,

@@ -16,11 +16,15 @@
 
 struct table;
 
-/* 64-bit counters in the memfd: the engine's, then one for each FUSE opcode. */
+/*
+ * 64-bit counters in the memfd: the engine's, then one for each FUSE opcode,
+ * then the engine's histograms. A word that is not in use is 0.
+ */
 #define TABLE_NR_COUNTERS 512
 #define TABLE_COUNTERS_RECOVERY 0
 #define TABLE_COUNTERS_REQUESTS 128
 #define TABLE_NR_REQUESTS 64
+#define TABLE_COUNTERS_LATENCIES 192
 
 /* Slots of inode records; slot 0 is never used, slot 1 is the root directory. */
 #define TABLE_NR_SLOTS (UINT32_C(1) << 26)

@@ -49,8 +49,11 @@ enum recovery_counter {
 #define X(name, meaning) RECOVERY_COUNT_##name,
 	RECOVERY_COUNTERS(X)
 #undef X
-	/* one for each reason a work can end with, in their order */
-	RECOVERY_COUNT_reasons,
+	/*
+	 * One for each reason a work can end with, in their order. Their place
+	 * stays where it is when a counter is added: tables are handed on.
+	 */
+	RECOVERY_COUNT_reasons = 64,
 	RECOVERY_NR_COUNTERS = RECOVERY_COUNT_reasons + HUGETMPFS_NR_REASONS
 };
 
@@ -59,7 +62,10 @@ struct recovery_counters {
 	_Atomic uint64_t count[RECOVERY_NR_COUNTERS];
 };
 
-/* Indexed as count[]; the last ones are "ended_" and the reason's name. */
+/*
+ * Indexed as count[]; the last ones are "ended_" and the reason's name. NULL
+ * for a word that is not in use.
+ */
 extern const char *const recovery_counter_names[RECOVERY_NR_COUNTERS];
 extern const char *const recovery_counter_meanings[RECOVERY_NR_COUNTERS];
 

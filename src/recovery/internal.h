@@ -25,6 +25,7 @@
 #include "mm/mm.h"
 #include "recovery/budget.h"
 #include "recovery/counters.h"
+#include "recovery/latency.h"
 #include "recovery/recovery.h"
 #include "team/team.h"
 
@@ -392,6 +393,14 @@ bool recovery_batch_again(struct recovery_batch *batch, enum team_step step);
  * up; the engine stopping or being turned off ends it, too.
  */
 void recovery_batch_wait(struct recovery_batch *batch, uint64_t ns);
+
+/*
+ * step.c: one step of a pass on one extent, which is at it. Timed.
+ */
+typedef void recovery_step_fn(struct recovery_batch *batch,
+			      struct recovery_item *item);
+void recovery_step_run(struct recovery_batch *batch, struct recovery_item *item,
+		       recovery_step_fn *step);
 
 /* throttle.c: what holds up the background, but for the budgets. */
 /*

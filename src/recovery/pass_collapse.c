@@ -232,7 +232,8 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 		     item++) {
 			if (item->team.step == TEAM_COLLAPSE &&
 			    recovery_item_check(batch, item)) {
-				recovery_collapse_one(batch, item);
+				recovery_step_run(batch, item,
+						  recovery_collapse_one);
 				recovery_batch_gap(batch);
 			}
 		}

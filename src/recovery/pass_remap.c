@@ -58,7 +58,7 @@ static void recovery_remap_run(struct recovery_batch *batch)
 
 	for (item = batch->items; item < batch->items + batch->nr; item++) {
 		if (item->team.step == TEAM_REMAP)
-			recovery_remap_one(batch, item);
+			recovery_step_run(batch, item, recovery_remap_one);
 	}
 }
 

@@ -149,7 +149,8 @@ static void recovery_swapin_round(struct recovery_batch *batch)
 		recovery_swapin_ask(batch, items, nr);
 		for (uint32_t i = 0; i < nr; i++) {
 			if (recovery_item_check(batch, items[i]))
-				recovery_swapin_one(batch, items[i]);
+				recovery_step_run(batch, items[i],
+						  recovery_swapin_one);
 		}
 	}
 }

@@ -19,12 +19,15 @@
 struct mm_ops;
 struct recovery;
 struct recovery_counters;
+struct recovery_latencies;
 
 struct recovery_config {
 	struct recovery_settings settings; /* to begin with */
 	dev_t dev;		/* of the FUSE mount, as /proc/PID/maps shows it */
 	unsigned pause_us;	/* before a second try; 0: the default, 1 ms */
 	unsigned tick_ms;	/* of the scan; 0: the default, 1 s */
+	/* may lie in shared memory and outlive the engine; NULL: not kept */
+	struct recovery_latencies *latencies;
 	/*
 	 * Opens the file with an st_ino, which may have no name any more.
 	 * Called without locks. NULL: nothing is found in the background.

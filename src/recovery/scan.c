@@ -281,7 +281,8 @@ static void recovery_scan_rest(struct recovery_scan *scan, uint64_t since_ns)
 }
 
 static void recovery_scan_count_look(struct recovery_scan *scan,
-			    const struct recovery_look_result *result)
+			    const struct recovery_look_result *result,
+			    uint64_t took_ns)
 {
 	struct recovery *recovery = scan->recovery;
 
@@ -291,13 +292,15 @@ static void recovery_scan_count_look(struct recovery_scan *scan,
 	recovery_count(recovery, RECOVERY_COUNT_scan_mappers, result->mappers);
 	recovery_count(recovery, RECOVERY_COUNT_scan_stuck, result->stuck);
 	recovery_count(recovery, RECOVERY_COUNT_scan_evidence, result->nr);
+	recovery_latency_add(recovery->config.latencies, RECOVERY_LATENCY_scan,
+			     took_ns);
 }
 
 /* Looks at all processes and takes down what there is to offer. */
 static void recovery_scan_look(struct recovery_scan *scan)
 {
 	struct recovery_look_result result;
-	uint64_t since_ns = clock_now_ns();
+	uint64_t since_ns = clock_now_ns(), took_ns;
 	int ret;
 
 	scan->moved = false;
@@ -305,6 +308,7 @@ static void recovery_scan_look(struct recovery_scan *scan)
 	scan->looked_at = scan->now;
 	ret = recovery_look_run(scan->look, (unsigned) (scan->tick_ns / 1000000),
 				&result);
+	took_ns = clock_now_ns() - since_ns;
 	for (size_t i = 0; !ret && i < result.nr; i++) {
 		const struct mm_use *use = &result.uses[i];
 
@@ -316,7 +320,7 @@ static void recovery_scan_look(struct recovery_scan *scan)
 	if (ret && ret != -EINTR)
 		log_debug(RECOVERY, "no look at processes: %d", ret);
 	else if (!ret)
-		recovery_scan_count_look(scan, &result);
+		recovery_scan_count_look(scan, &result, took_ns);
 }
 
 /* Adds the extents of a file that have data, if there can be enough of it. */

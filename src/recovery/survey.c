@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 void recovery_facts(struct team_facts *facts, const struct mm_extent *extent)
 {
 	*facts = (struct team_facts){
@@ -126,13 +128,17 @@ int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
 {
 	const struct mm_ops *mm = recovery->mm;
 	struct mm_extent *extents;
+	uint64_t begun_ns;
 	int ret;
 
 	extents = calloc(survey->nr, sizeof(*extents));
 	if (!extents)
 		return -ENOMEM;
+	begun_ns = clock_now_ns();
 	ret = mm->look(mm->context, window, survey->first, survey->nr, extents,
 		       &survey->size_bytes);
+	recovery_latency_add(recovery->config.latencies, RECOVERY_LATENCY_look,
+			     clock_now_ns() - begun_ns);
 	if (ret >= 0) {
 		survey->found = (uint32_t) ret;
 		for (uint32_t i = 0; i < survey->found; i++)

@@ -19,6 +19,7 @@
 struct engine {
 	struct fake_mm fake;
 	struct recovery_counters counters;
+	struct recovery_latencies *latencies; /* may be NULL */
 	struct recovery *recovery;
 	struct recovery_file file;
 };
@@ -37,7 +38,8 @@ struct caller {
 /* fake_mm_init() must have been called; the file is an empty one in memory. */
 static inline void engine_start(struct engine *engine, unsigned recoveries)
 {
-	struct recovery_config config = {.pause_us = 1};
+	struct recovery_config config = {.pause_us = 1,
+					 .latencies = engine->latencies};
 
 	recovery_settings_init(&config.settings);
 	config.settings.recoveries = recoveries;

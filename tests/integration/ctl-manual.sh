@@ -52,6 +52,10 @@ for name in $(hugetmpfsctl counters "$MNT" | awk '{ print $1 }'); do
 	*) assert explained "$name" ;;
 	esac
 done
+while read -r name; do
+	assert explained "$name"
+done < <(hugetmpfsctl status --no-scan --json "$MNT" |
+	jq -r '.latencies | keys[]')
 for command in cancel counters map recover set status; do
 	for option in $(hugetmpfsctl $command --help | grep -o '^  --[a-z-]*'); do
 		[ "$option" != --help ] || continue

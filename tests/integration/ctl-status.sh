@@ -23,7 +23,7 @@ field() # JQ_FILTER
 # ---- an empty mount ----
 
 assert_status 0 "$ctl" status --json "$MNT"
-assert_eq "$(field keys_unsorted)" '["mountpoint","version","keeper_pid","daemon_pid","options","passthrough","recoveries","queued","running","size_bytes","used_bytes","free_bytes","nr_inodes","used_inodes","free_inodes","files","unreadable","swapped_bytes","other_bytes","settings","interfaces","extents_by_state","bytes_by_state","counters"]' \
+assert_eq "$(field keys_unsorted)" '["mountpoint","version","keeper_pid","daemon_pid","options","passthrough","recoveries","queued","running","size_bytes","used_bytes","free_bytes","nr_inodes","used_inodes","free_inodes","files","unreadable","swapped_bytes","other_bytes","settings","interfaces","extents_by_state","bytes_by_state","counters","latencies"]' \
 	"members"
 assert_eq "$(field .mountpoint)" "$MNT" "mountpoint"
 assert_eq "$(field .keeper_pid)" "$(mount_keeper)" "keeper"
@@ -58,6 +58,12 @@ assert_eq "$(field '.files, .other_bytes' | tr '\n' ' ')" '4 0 ' "files"
 assert_eq "$(field '.used_bytes == (.bytes_by_state | .huge + .small + .partial)')" \
 	true "used bytes"
 assert_ge "$(field .counters.recov_completed)" 4 "completed recoveries"
+assert_eq "$(field '.latencies | keys_unsorted')" \
+	'["look","swapin","collapse","remap","scan"]' "durations"
+assert_eq "$(field '[.latencies[] | (.counts | add) == .count] | unique')" \
+	'[true]' "the buckets of durations"
+assert_ge "$(field .latencies.collapse.count)" 4 "collapses"
+assert_ge "$(field .latencies.collapse.sum_ns)" 4000 "ns for the collapses"
 exec 7<"$MNT/a/partial"
 rm "$MNT/a/partial"
 assert_status 0 "$ctl" status --json "$MNT"
@@ -74,6 +80,7 @@ assert_status 0 "$ctl" status "$MNT"
 assert_match "$OUT" "mountpoint +$MNT" "text"
 assert_match "$OUT" 'passthrough +on' "text"
 assert_match "$OUT" '  huge +4 extents +8\.0 MiB' "text"
+assert_match "$OUT" '  collapse +[0-9]+ +[0-9]+\.[0-9] +[0-9]+ +[0-9]+' "text"
 assert_match "$OUT" 'MADV_COLLAPSE +present' "text"
 assert_status 0 "$ctl" status --no-scan "$MNT"
 assert_match "$OUT" 'files: not looked at' "text without a scan"

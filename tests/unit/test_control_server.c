@@ -29,6 +29,7 @@
 #include "control/server.h"
 #include "mm/mm.h"
 #include "namespace/table.h"
+#include "recovery/latency.h"
 #include "recovery/recovery.h"
 
 #define MAX_PEERS 16 /* as the server has it */
@@ -108,6 +109,7 @@ static const struct control_counters counters[] = {
 	{ names_low, 3, 0 },
 	{ names_high, 1, TABLE_NR_COUNTERS - 1 },
 };
+static struct recovery_latencies latencies;
 static const struct mm_interface interfaces[] = {
 	{ .name = "KPAGEFLAGS", .absence = "it is slow", .present = true },
 	{ .name = "io_uring", .absence = "it is slower", .present = false },
@@ -145,6 +147,7 @@ static int setup(void **state)
 		.passthrough = true,
 		.counters = counters,
 		.nr_counters = 2,
+		.latencies = &latencies,
 		.interfaces = interfaces,
 		.nr_interfaces = 2,
 		.options = give_options,
@@ -296,6 +299,8 @@ static void test_status(void **state)
 	char text[8192] = "", expected[64];
 
 	(void) state;
+	recovery_latency_add(&latencies, RECOVERY_LATENCY_remap, 1500);
+	recovery_latency_add(&latencies, RECOVERY_LATENCY_remap, 1500);
 	assert_int_equal(hugetmpfs_status(client, HUGETMPFS_STATUS_NO_SCAN,
 					  collect, text), 0);
 	hugetmpfs_close(client);
@@ -309,6 +314,9 @@ static void test_status(void **state)
 			       "interface=io_uring absent it is slower|"));
 	assert_non_null(strstr(text, "recoveries=8|queued=2|running=1|"));
 	assert_non_null(strstr(text, "|counter=third 18446744073709551615|"));
+	assert_non_null(strstr(text, "|latency=scan 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+			       "0 0 0 0 0 0 0 0 0 0 0 0 0|"));
+	assert_non_null(strstr(text, "|latency=remap 3000 0 2 0"));
 	assert_null(strstr(text, "bytes=huge"));
 }
 
