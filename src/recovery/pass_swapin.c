@@ -68,13 +68,26 @@ static void recovery_swapin_count(struct recovery *recovery,
 	recovery_count(recovery, RECOVERY_COUNT_swap_gone, gone);
 }
 
+/*
+ * The kernel swaps a huge page as one, if it can, and may have found it whole
+ * again. The recovery mm is to have it mapped as after a collapse.
+ */
+static enum team_event recovery_swapin_raced(struct recovery_item *item)
+{
+	if (item->mm.addr) {
+		item->mm.by_pte = true;
+		item->team.todo |= HUGETMPFS_PASS_REMAP;
+	}
+	return TEAM_RACED;
+}
+
 static enum team_event recovery_swapin_event(struct recovery_item *item,
 					     int ret)
 {
 	const struct team_facts *now = &item->team.now;
 
 	if (now->huge)
-		return TEAM_RACED;
+		return recovery_swapin_raced(item);
 	if (now->resident + now->swapped == 0) {
 		item->team.reason = HUGETMPFS_REASON_TOO_LATE;
 		return TEAM_LOST;

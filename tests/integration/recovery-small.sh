@@ -58,9 +58,13 @@ for huge in within_size never; do
 		assert_eq "$(recover "$file")" "$(words done $extents)" recovery
 		assert_eq "$(states_of "$file")" "$(words huge $extents)" states
 		for name in "a$block" "b$block"; do
-			# without being touched again
-			app_do "$name" pmd
-			assert_eq "$REPLY" $((extents << 21)) "PMDs of $name"
+			# without being touched again, but for what
+			# khugepaged took meanwhile: it leaves never alone
+			if [ $huge = never ]; then
+				app_do "$name" pmd
+				assert_eq "$REPLY" $((extents << 21)) \
+					"PMDs of $name"
+			fi
 			assert_app_huge "$name" $extents
 			assert_app_checksum "$name" "$before"
 		done

@@ -181,6 +181,22 @@ static void test_raced(void **state)
 	engine_stop(&engine);
 }
 
+/* What comes back from swap as one page is mapped as after a collapse. */
+static void test_raced_swapin(void **state)
+{
+	(void) state;
+	engine.fake.mappers[0].present = true;
+	engine.fake.hook = populate_hook;
+	fake_mm_set(&engine.fake, 0, 0, PAGES, false);
+	engine_start(&engine, 1);
+	engine_recover(&engine, &caller, 0, 1, 0);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	assert_int_equal(engine_count(&engine, page_raced), 1);
+	assert_int_equal(engine_count(&engine, recov_completed), 0);
+	assert_true(engine.fake.mappers[0].by_pmd[0]);
+	engine_stop(&engine);
+}
+
 /* Beside us, but for others: what they used has to be mapped huge again. */
 static void test_raced_remap(void **state)
 {
@@ -409,7 +425,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit(test_release_running), unit(test_release_range),
 		unit(test_release_again),   unit(test_punched),
-		unit(test_raced),	    unit(test_raced_remap),
+		unit(test_raced),	    unit(test_raced_swapin),
+		unit(test_raced_remap),
 		unit(test_split_before_remap),
 		unit(test_joined),	    unit(test_cancel_queued),
 		unit(test_cancel_running),  unit(test_cancel_preparing),
