@@ -21,7 +21,7 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"cancel counters map recover set status --help --version" -- "$word")
+			"cancel counters map recover set status why --help --version" -- "$word")
 		return
 	fi
 	case $command in
@@ -31,6 +31,7 @@ _hugetmpfsctl()
 	recover) options="--dry-run --json --no-wait --quiet --range --help" ;;
 	set) options="--json --help" ;;
 	status) options="--json --no-scan --help" ;;
+	why) options="--json --help" ;;
 	*) return ;;
 	esac
 	case $command/$word in

@@ -83,6 +83,12 @@ int hugetmpfs_recover_part(int fd, uint64_t first, uint32_t nr, uint32_t flags,
 int hugetmpfs_cancel(int fd, uint64_t *nr_extents);
 
 /*
+ * What holds for the recovery of a file, by any descriptor on it. Errors:
+ * -ENOTTY, -ENOTCONN.
+ */
+int hugetmpfs_policy(int fd, struct hugetmpfs_policy *policy);
+
+/*
  * True when recovery is expected to make the extent huge, or it is huge
  * already: it has data, nothing in it is known to be pinned, it was not found
  * to have too many holes, and policy allows it.

@@ -81,4 +81,11 @@ struct hugetmpfs_ioc_cancel {
 #define HUGETMPFS_IOC_CANCEL \
 	_IOWR(HUGETMPFS_IOC_MAGIC, 3, struct hugetmpfs_ioc_cancel)
 
+/*
+ * POLICY tells what holds for the recovery of the file in the background, by
+ * any descriptor. Errors: ENOTTY.
+ */
+#define HUGETMPFS_IOC_POLICY \
+	_IOR(HUGETMPFS_IOC_MAGIC, 4, struct hugetmpfs_policy)
+
 #endif

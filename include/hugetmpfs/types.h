@@ -70,6 +70,25 @@ enum hugetmpfs_reason {
 	HUGETMPFS_NR_REASONS
 };
 
+/* Which extents are recovered in the background. */
+enum hugetmpfs_background {
+	HUGETMPFS_BACKGROUND_OFF,
+	HUGETMPFS_BACKGROUND_MAPPED, /* those used by small pages */
+	HUGETMPFS_BACKGROUND_ALL,
+	HUGETMPFS_BACKGROUND_UNSET = 255, /* of a file: as the mount has it */
+};
+
+/* What holds for the recovery of a file. */
+struct hugetmpfs_policy {
+	uint8_t background;	  /* enum hugetmpfs_background: that holds */
+	uint8_t background_file;  /* the file's own */
+	uint8_t background_mount; /* the mount's */
+	uint8_t denied;	     /* 1: the machine's admin has forbidden huge pages */
+	uint16_t recoveries; /* at a time; 0: nothing is recovered */
+	uint16_t max_holes;  /* that are filled in the background */
+	uint64_t reserved;   /* 0 */
+};
+
 /* The passes of a recovery, as bits of hugetmpfs_extent.passes. */
 #define HUGETMPFS_PASS_SWAPIN  (1u << 0)
 #define HUGETMPFS_PASS_MIGRATE (1u << 1)
@@ -91,7 +110,11 @@ struct hugetmpfs_extent {
 	uint8_t passes;		/* HUGETMPFS_PASS_*: done, or with DRY_RUN to do */
 	uint8_t error;		/* the errno behind the reason, 0 when none */
 	int16_t nid;		/* NUMA node of most pages in memory, -1 unknown */
-	uint32_t reserved;	/* 0 */
+	/*
+	 * Of over_limit: the memory cgroup without room, the low half of its
+	 * inode number. 0: the mount has none, or it is not known.
+	 */
+	uint32_t group;
 };
 
 #endif

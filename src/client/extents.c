@@ -106,6 +106,11 @@ int hugetmpfs_cancel(int fd, uint64_t *nr_extents)
 	return 0;
 }
 
+int hugetmpfs_policy(int fd, struct hugetmpfs_policy *policy)
+{
+	return ioctl(fd, HUGETMPFS_IOC_POLICY, policy) ? -errno : 0;
+}
+
 bool hugetmpfs_is_eligible(const struct hugetmpfs_extent *extent)
 {
 	if (extent->state == HUGETMPFS_HUGE)

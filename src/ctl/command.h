@@ -31,6 +31,7 @@ extern const struct command command_map;
 extern const struct command command_recover;
 extern const struct command command_set;
 extern const struct command command_status;
+extern const struct command command_why;
 
 struct option;
 

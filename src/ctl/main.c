@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_recover,
 	&command_set,
 	&command_status,
+	&command_why,
 };
 
 static void print_help(void)

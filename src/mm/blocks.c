@@ -7,10 +7,8 @@
 #include "mm/internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define MM_HUGE_ORDER 9
+#include "base/buddyinfo.h"
 
 static int mm_blocks_read(const char *path, char *text, size_t size)
 {
@@ -48,45 +46,12 @@ int mm_pressure(void *context, struct mm_pressure *pressure)
 	return 0;
 }
 
-/* "Node 0, zone   Normal   123 45 ...": free blocks by order, from 0 on. */
-static void mm_blocks_line(char *line, uint32_t *blocks, unsigned nr_nodes)
-{
-	unsigned long long free_ones, huge = 0;
-	char zone[32], *at, *end;
-	unsigned node;
-	int used;
-
-	if (sscanf(line, "Node %u, zone %31s%n", &node, zone, &used) != 2 ||
-	    node >= nr_nodes)
-		return;
-	/* kept for old devices; nothing else gets the last of it */
-	if (!strcmp(zone, "DMA"))
-		return;
-	at = line + used;
-	for (unsigned order = 0;; order++, at = end) {
-		free_ones = strtoull(at, &end, 10);
-		if (end == at)
-			break;
-		if (order >= MM_HUGE_ORDER)
-			huge += free_ones << (order - MM_HUGE_ORDER);
-	}
-	huge += blocks[node];
-	blocks[node] = huge > UINT32_MAX ? UINT32_MAX : (uint32_t) huge;
-}
-
 int mm_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes)
 {
-	FILE *file = fopen("/proc/buddyinfo", "re");
-	char line[1024];
+	int ret = buddyinfo_read(blocks, nr_nodes);
 
 	(void) context;
-	if (!file)
-		return -errno;
-	memset(blocks, 0, nr_nodes * sizeof(*blocks));
-	while (fgets(line, sizeof(line), file))
-		mm_blocks_line(line, blocks, nr_nodes);
-	fclose(file);
-	return 0;
+	return ret < 0 ? ret : 0;
 }
 
 static int mm_compact_open(const struct mm *mm, int nid)

@@ -15,11 +15,11 @@
 static bool mm_busy_is_transient(uint64_t flags)
 {
 	uint64_t any =
-		MM_SYS_KPF_LOCKED | MM_SYS_KPF_WRITEBACK | MM_SYS_KPF_SWAPCACHE;
-	uint64_t lru = MM_SYS_KPF_LRU | MM_SYS_KPF_UNEVICTABLE;
+		KPF_LOCKED | KPF_WRITEBACK | KPF_SWAPCACHE;
+	uint64_t lru = KPF_LRU | KPF_UNEVICTABLE;
 
 	/* a tail says nothing of its own; its head is looked at too */
-	if (flags & MM_SYS_KPF_TAIL)
+	if (flags & KPF_TAIL)
 		return false;
 	return flags & any || !(flags & lru);
 }
@@ -41,9 +41,9 @@ enum mm_busy mm_busy(void *context, struct mm_window *window, uint64_t index)
 			 at * (off_t) sizeof(entries[0])))
 		return MM_BUSY_UNKNOWN;
 	for (int i = 0; i < HUGETMPFS_EXTENT_PAGES; i++) {
-		uint64_t pfn = entries[i] & MM_SYS_PAGEMAP_PFN;
+		uint64_t pfn = entries[i] & PAGEMAP_ENTRY_PFN;
 
-		if (!(entries[i] & MM_SYS_PAGEMAP_PRESENT) || pfn == 0)
+		if (!(entries[i] & PAGEMAP_ENTRY_PRESENT) || pfn == 0)
 			continue;
 		if (mm_sys_pread(mm->kpageflags_fd, &flags, sizeof(flags),
 				 (off_t) (pfn * sizeof(flags))))

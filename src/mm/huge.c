@@ -21,13 +21,13 @@
 static int mm_huge_by_scan(struct mm_window *window, uint64_t first,
 			   uint32_t nr, bool *huge)
 {
-	struct mm_sys_page_region regions[MM_HUGE_REGIONS];
-	struct mm_sys_pm_scan_arg arg = {
+	struct pagemap_region regions[MM_HUGE_REGIONS];
+	struct pagemap_scan_arg arg = {
 		.size = sizeof(arg),
 		.vec = (uintptr_t) regions,
 		.vec_len = MM_HUGE_REGIONS,
-		.category_mask = MM_SYS_PAGE_IS_HUGE,
-		.return_mask = MM_SYS_PAGE_IS_HUGE,
+		.category_mask = PAGEMAP_HUGE,
+		.return_mask = PAGEMAP_HUGE,
 	};
 	uint64_t from, to;
 	char *addr;
@@ -39,7 +39,7 @@ static int mm_huge_by_scan(struct mm_window *window, uint64_t first,
 	arg.start = (uintptr_t) addr;
 	arg.end = arg.start + nr * HUGETMPFS_EXTENT_BYTES;
 	while (arg.start < arg.end) {
-		ret = mm_sys_ioctl(window->mm->pagemap_fd, MM_SYS_PAGEMAP_SCAN,
+		ret = mm_sys_ioctl(window->mm->pagemap_fd, PAGEMAP_SCAN_IOC,
 				   &arg);
 		if (ret < 0)
 			return ret;
@@ -69,17 +69,17 @@ static int mm_huge_by_flags(const struct mm *mm, const char *addr, bool *huge)
 
 	ret = mm_sys_pread(mm->pagemap_fd, &entry, sizeof(entry),
 			   at * (off_t) sizeof(entry));
-	if (ret || !(entry & MM_SYS_PAGEMAP_PRESENT))
+	if (ret || !(entry & PAGEMAP_ENTRY_PRESENT))
 		return ret;
-	pfn = entry & MM_SYS_PAGEMAP_PFN;
+	pfn = entry & PAGEMAP_ENTRY_PFN;
 	if (pfn == 0 || pfn % HUGETMPFS_EXTENT_PAGES)
 		return 0;
 	ret = mm_sys_pread(mm->kpageflags_fd, flags, sizeof(flags),
 			   (off_t) (pfn * sizeof(flags[0])));
-	if (ret || !(flags[0] & MM_SYS_KPF_HEAD))
+	if (ret || !(flags[0] & KPF_HEAD))
 		return ret;
 	for (int i = 1; i < HUGETMPFS_EXTENT_PAGES; i++) {
-		if (flags[i] & MM_SYS_KPF_HEAD || !(flags[i] & MM_SYS_KPF_TAIL))
+		if (flags[i] & KPF_HEAD || !(flags[i] & KPF_TAIL))
 			return 0;
 	}
 	*huge = true;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/sysmacros.h>
 
+#include "base/procmaps.h"
+
 static int mm_maps_by_query(int fd, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 			    void *arg)
 {
@@ -43,24 +45,20 @@ static int mm_maps_by_query(int fd, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 static int mm_maps_by_text(FILE *maps, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 			   void *arg)
 {
-	unsigned long long start, end, offset, inode;
-	unsigned dev_major, dev_minor;
+	struct procmaps_line found;
 	struct mm_vma vma;
-	char *line = NULL, perms[5];
+	char *line = NULL;
 	size_t size = 0;
 	int ret = 0;
 
 	while (!ret && getline(&line, &size, maps) > 0) {
-		if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &start, &end,
-			   perms, &offset, &dev_major, &dev_minor, &inode) != 7)
+		if (!procmaps_parse(line, &found) || found.dev != dev ||
+		    (ino && found.ino != ino) || !found.shared)
 			continue;
-		if ((ino && inode != ino) || dev_major != major(dev) ||
-		    dev_minor != minor(dev) || perms[3] != 's')
-			continue;
-		vma.ino = inode;
-		vma.start = start;
-		vma.end = end;
-		vma.offset = offset;
+		vma.ino = found.ino;
+		vma.start = found.start;
+		vma.end = found.end;
+		vma.offset = found.offset;
 		ret = fn(arg, &vma);
 	}
 	free(line);

@@ -25,9 +25,9 @@ static uint64_t mm_page_group(const struct mm *mm, const char *addr)
 
 	if (mm_sys_pread(mm->pagemap_fd, &entry, sizeof(entry),
 			 at * (off_t) sizeof(entry)) ||
-	    !(entry & MM_SYS_PAGEMAP_PRESENT))
+	    !(entry & PAGEMAP_ENTRY_PRESENT))
 		return 0;
-	entry &= MM_SYS_PAGEMAP_PFN;
+	entry &= PAGEMAP_ENTRY_PFN;
 	if (!entry || mm_sys_pread(mm->kpagecgroup_fd, &group, sizeof(group),
 				   (off_t) (entry * sizeof(group))))
 		return 0;

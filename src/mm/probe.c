@@ -101,18 +101,18 @@ static bool mm_probe_cachestat(struct mm_probe *probe)
 
 static bool mm_probe_pagemap_scan(struct mm_probe *probe)
 {
-	struct mm_sys_page_region region;
-	struct mm_sys_pm_scan_arg arg = {
+	struct pagemap_region region;
+	struct pagemap_scan_arg arg = {
 		.size = sizeof(arg),
 		.start = (uintptr_t) probe->addr,
 		.end = (uintptr_t) probe->addr + HUGETMPFS_EXTENT_BYTES,
 		.vec = (uintptr_t) &region,
 		.vec_len = 1,
-		.category_mask = MM_SYS_PAGE_IS_PRESENT,
-		.return_mask = MM_SYS_PAGE_IS_PRESENT | MM_SYS_PAGE_IS_HUGE,
+		.category_mask = PAGEMAP_PRESENT,
+		.return_mask = PAGEMAP_PRESENT | PAGEMAP_HUGE,
 	};
 
-	return mm_sys_ioctl(probe->mm->pagemap_fd, MM_SYS_PAGEMAP_SCAN, &arg) ==
+	return mm_sys_ioctl(probe->mm->pagemap_fd, PAGEMAP_SCAN_IOC, &arg) ==
 	       1;
 }
 
@@ -141,7 +141,7 @@ static bool mm_probe_by_pfn(struct mm_probe *probe, int fd)
 
 	if (mm_sys_pread(probe->mm->pagemap_fd, &entry, sizeof(entry), at * 8))
 		return false;
-	entry &= MM_SYS_PAGEMAP_PFN; /* 0 without the privilege to see it */
+	entry &= PAGEMAP_ENTRY_PFN; /* 0 without the privilege to see it */
 	return entry &&
 	       mm_sys_pread(fd, &value, sizeof(value), (off_t) entry * 8) == 0;
 }

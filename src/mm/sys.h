@@ -22,6 +22,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/pagemap.h"
+
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
@@ -56,33 +58,6 @@ struct mm_sys_cachestat {
 	uint64_t nr_recently_evicted;
 };
 
-/* ioctl PAGEMAP_SCAN of /proc/PID/pagemap, kernel 6.7 */
-#define MM_SYS_PAGE_IS_PRESENT (UINT64_C(1) << 3)
-#define MM_SYS_PAGE_IS_HUGE    (UINT64_C(1) << 6)
-
-struct mm_sys_page_region {
-	uint64_t start;
-	uint64_t end;
-	uint64_t categories;
-};
-
-struct mm_sys_pm_scan_arg {
-	uint64_t size;
-	uint64_t flags;
-	uint64_t start;
-	uint64_t end;
-	uint64_t walk_end; /* out: where the walk stopped */
-	uint64_t vec;
-	uint64_t vec_len;
-	uint64_t max_pages;
-	uint64_t category_inverted;
-	uint64_t category_mask;
-	uint64_t category_anyof_mask;
-	uint64_t return_mask;
-};
-
-#define MM_SYS_PAGEMAP_SCAN _IOWR('f', 16, struct mm_sys_pm_scan_arg)
-
 /* ioctl PROCMAP_QUERY of /proc/PID/maps, kernel 6.11 */
 #define MM_SYS_QUERY_SHARED	 0x08
 #define MM_SYS_QUERY_NEXT	 0x10 /* the area of the address or the next */
@@ -107,20 +82,6 @@ struct mm_sys_procmap_query {
 };
 
 #define MM_SYS_PROCMAP_QUERY _IOWR('f', 17, struct mm_sys_procmap_query)
-
-/* An entry of /proc/PID/pagemap. */
-#define MM_SYS_PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define MM_SYS_PAGEMAP_PFN     ((UINT64_C(1) << 55) - 1)
-
-/* Bits of /proc/kpageflags. */
-#define MM_SYS_KPF(bit)	       (UINT64_C(1) << (bit))
-#define MM_SYS_KPF_LOCKED      MM_SYS_KPF(0)
-#define MM_SYS_KPF_LRU	       MM_SYS_KPF(5)
-#define MM_SYS_KPF_WRITEBACK   MM_SYS_KPF(8)
-#define MM_SYS_KPF_SWAPCACHE   MM_SYS_KPF(13)
-#define MM_SYS_KPF_HEAD	       MM_SYS_KPF(15)
-#define MM_SYS_KPF_TAIL	       MM_SYS_KPF(16)
-#define MM_SYS_KPF_UNEVICTABLE MM_SYS_KPF(18)
 
 static inline int mm_sys_result(long ret)
 {

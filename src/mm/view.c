@@ -24,7 +24,7 @@ struct mm_view_walk {
 
 /* Marks what the page tables have in [start, end), mapped at offset start. */
 static void mm_view_mark(struct mm_view_walk *walk, uint64_t addr_of_first,
-			 const struct mm_sys_page_region *region)
+			 const struct pagemap_region *region)
 {
 	uint64_t from = region->start - addr_of_first;
 	uint64_t to = region->end - addr_of_first;
@@ -32,7 +32,7 @@ static void mm_view_mark(struct mm_view_walk *walk, uint64_t addr_of_first,
 	from >>= HUGETMPFS_EXTENT_SHIFT;
 	to = (to + HUGETMPFS_EXTENT_BYTES - 1) >> HUGETMPFS_EXTENT_SHIFT;
 	for (; from < to && from < walk->nr; from++) {
-		if (region->categories & MM_SYS_PAGE_IS_HUGE)
+		if (region->categories & PAGEMAP_HUGE)
 			walk->views[from].by_pmd = true;
 		else
 			walk->views[from].by_pte = true;
@@ -42,20 +42,20 @@ static void mm_view_mark(struct mm_view_walk *walk, uint64_t addr_of_first,
 static int mm_view_by_scan(struct mm_view_walk *walk, uint64_t addr_of_first,
 			   uint64_t start, uint64_t end)
 {
-	struct mm_sys_page_region regions[MM_VIEW_REGIONS];
-	struct mm_sys_pm_scan_arg arg = {
+	struct pagemap_region regions[MM_VIEW_REGIONS];
+	struct pagemap_scan_arg arg = {
 		.size = sizeof(arg),
 		.start = start,
 		.end = end,
 		.vec = (uintptr_t) regions,
 		.vec_len = MM_VIEW_REGIONS,
-		.category_mask = MM_SYS_PAGE_IS_PRESENT,
-		.return_mask = MM_SYS_PAGE_IS_PRESENT | MM_SYS_PAGE_IS_HUGE,
+		.category_mask = PAGEMAP_PRESENT,
+		.return_mask = PAGEMAP_PRESENT | PAGEMAP_HUGE,
 	};
 	int ret;
 
 	while (arg.start < end) {
-		ret = mm_sys_ioctl(walk->pagemap_fd, MM_SYS_PAGEMAP_SCAN, &arg);
+		ret = mm_sys_ioctl(walk->pagemap_fd, PAGEMAP_SCAN_IOC, &arg);
 		if (ret < 0)
 			return ret;
 		for (int i = 0; i < ret; i++)
@@ -84,7 +84,7 @@ static int mm_view_by_pagemap(struct mm_view_walk *walk, uint64_t addr_of_first,
 			return ret;
 		for (int i = 0; i < HUGETMPFS_EXTENT_PAGES; i++)
 			view->by_pte |=
-				(entries[i] & MM_SYS_PAGEMAP_PRESENT) != 0;
+				(entries[i] & PAGEMAP_ENTRY_PRESENT) != 0;
 	}
 	return 0;
 }

@@ -214,7 +214,7 @@ static int mm_watch_hand_over(struct mm_watch_walk *walk)
 /* Takes in a run of small entries; shift is the address of offset 0. */
 static int mm_watch_region(struct mm_watch_walk *walk, uint64_t ino,
 			   uint64_t shift,
-			   const struct mm_sys_page_region *region)
+			   const struct pagemap_region *region)
 {
 	uint64_t start = region->start - shift, end = region->end - shift;
 	uint64_t index, stop;
@@ -240,21 +240,21 @@ static int mm_watch_region(struct mm_watch_walk *walk, uint64_t ino,
 static int mm_watch_scan(struct mm_watch_walk *walk, uint64_t ino,
 			 uint64_t shift, uint64_t start, uint64_t end)
 {
-	struct mm_sys_page_region regions[MM_WATCH_REGIONS];
-	struct mm_sys_pm_scan_arg arg = {
+	struct pagemap_region regions[MM_WATCH_REGIONS];
+	struct pagemap_scan_arg arg = {
 		.size = sizeof(arg),
 		.start = start,
 		.end = end,
 		.vec = (uintptr_t) regions,
 		.vec_len = MM_WATCH_REGIONS,
-		.category_inverted = MM_SYS_PAGE_IS_HUGE,
-		.category_mask = MM_SYS_PAGE_IS_PRESENT | MM_SYS_PAGE_IS_HUGE,
-		.return_mask = MM_SYS_PAGE_IS_PRESENT,
+		.category_inverted = PAGEMAP_HUGE,
+		.category_mask = PAGEMAP_PRESENT | PAGEMAP_HUGE,
+		.return_mask = PAGEMAP_PRESENT,
 	};
 	int nr, ret = 0;
 
 	while (!ret && arg.start < end) {
-		nr = mm_sys_ioctl(walk->pagemap_fd, MM_SYS_PAGEMAP_SCAN, &arg);
+		nr = mm_sys_ioctl(walk->pagemap_fd, PAGEMAP_SCAN_IOC, &arg);
 		if (nr < 0)
 			return nr;
 		for (int i = 0; i < nr && !ret; i++)

@@ -230,8 +230,12 @@ static void recovery_item_finish(struct recovery_batch *batch,
 	extent.reason = (uint8_t) team->reason;
 	extent.error = team->error;
 	extent.passes = team->done;
+	/* any other error is of a mount without room */
+	if (team->reason == HUGETMPFS_REASON_OVER_LIMIT &&
+	    (!team->error || team->error == EBUSY))
+		extent.group = (uint32_t) item->payer;
 	pthread_mutex_lock(&recovery->lock);
-	recovery_past_store(recovery, batch->target->ino, team);
+	recovery_past_store(recovery, batch->target->ino, team, extent.group);
 	recovery_queue_finish_locked(recovery, item->work, &extent);
 	pthread_mutex_unlock(&recovery->lock);
 }

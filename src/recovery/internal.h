@@ -182,6 +182,7 @@ struct recovery_past {
 	uint64_t index;
 	uint16_t resident;
 	uint16_t swapped;
+	uint32_t group; /* of hugetmpfs_extent */
 	uint8_t reason;
 	uint8_t error;
 	bool used;
@@ -341,7 +342,7 @@ bool recovery_is_called_off_locked(const struct recovery *recovery,
 
 /* past.c; all want the lock. */
 void recovery_past_store(struct recovery *recovery, uint64_t ino,
-			 const struct team *team);
+			 const struct team *team, uint32_t group);
 /* Whether an earlier work has brought the extent nearer to huge. */
 bool recovery_past_is_partial(struct recovery *recovery, uint64_t ino,
 			      uint64_t index);

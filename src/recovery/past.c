@@ -25,7 +25,7 @@ static bool recovery_past_is(const struct recovery_past *past, uint64_t ino,
 }
 
 void recovery_past_store(struct recovery *recovery, uint64_t ino,
-			 const struct team *team)
+			 const struct team *team, uint32_t group)
 {
 	struct recovery_past *past;
 
@@ -40,6 +40,7 @@ void recovery_past_store(struct recovery *recovery, uint64_t ino,
 		.index = team->index,
 		.resident = team->now.resident,
 		.swapped = team->now.swapped,
+		.group = group,
 		.reason = (uint8_t) team->reason,
 		.error = team->error,
 		.used = true,
@@ -85,4 +86,5 @@ void recovery_past_show(struct recovery *recovery, uint64_t ino,
 		return;
 	extent->reason = past->reason;
 	extent->error = past->error;
+	extent->group = past->group;
 }

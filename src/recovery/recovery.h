@@ -79,6 +79,11 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
 		 uint64_t *size_bytes);
 
+/* What holds for the recovery of a file in the background. Does not block. */
+void recovery_file_policy(struct recovery *recovery,
+			  const struct recovery_file *file,
+			  struct hugetmpfs_policy *policy);
+
 /* A request under way; valid until its done function has been called. */
 struct recovery_request;
 

@@ -12,6 +12,7 @@ ln -s "$HUGETMPFSCTL" "$HT_DIR/bin/hugetmpfsctl"
 PATH=$HT_DIR/bin:$PATH
 mount_start size=256M,huge=never
 dd if=/dev/urandom of="$MNT/file" bs=1M count=8 status=none
+dd if=/dev/urandom of="$MNT/small" bs=1M count=2 status=none
 
 # The examples of a manual, as a reader sees them.
 examples() # MANUAL
@@ -56,7 +57,7 @@ while read -r name; do
 	assert explained "$name"
 done < <(hugetmpfsctl status --no-scan --json "$MNT" |
 	jq -r '.latencies | keys[]')
-for command in cancel counters map recover set status; do
+for command in cancel counters map recover set status why; do
 	for option in $(hugetmpfsctl $command --help | grep -o '^  --[a-z-]*'); do
 		[ "$option" != --help ] || continue
 		sed -n "/^\.SS hugetmpfsctl $command /,/^\.S/p" "$man8" |
@@ -65,10 +66,19 @@ for command in cancel counters map recover set status; do
 	done
 done
 
+sed -n 's/^\tX([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$HT_SRC/src/ctl/why.h" \
+	>"$HT_DIR/words"
+assert_ge "$(wc -l <"$HT_DIR/words")" 20 "causes"
+while read -r name; do
+	grep -qE "^\.(B|BR) .*\b$name\b" "$man8" ||
+		fail "the cause $name is not explained"
+done <"$HT_DIR/words"
+
 # every member of the JSON is explained
 for command in "status --json $MNT" "map --json $MNT/file" \
 	"recover --json $MNT/file" "recover --dry-run --json $MNT/file" \
-	"recover --no-wait --json $MNT/file" "cancel --json $MNT/file"; do
+	"recover --no-wait --json $MNT/file" "cancel --json $MNT/file" \
+	"why --json $MNT/small"; do
 	# shellcheck disable=SC2086 # a command line
 	for name in $(hugetmpfsctl $command | jq -r '[.. | objects |
 		to_entries[] | select(.key != "counters" and
@@ -133,7 +143,7 @@ complete_words() # WORD...
 	echo "${COMPREPLY[*]}"
 }
 assert_eq "$(complete_words hugetmpfsctl "")" \
-	"cancel counters map recover set status --help --version" "commands"
+	"cancel counters map recover set status why --help --version" "commands"
 assert_eq "$(complete_words hugetmpfsctl re)" recover "a command"
 assert_eq "$(complete_words hugetmpfsctl recover --d)" --dry-run "an option"
 assert_eq "$(complete_words hugetmpfsctl status "$MNT")" "$MNT" "a mount"

@@ -52,6 +52,7 @@ static const struct command *const all[] = {
 	&command_map,
 	&command_recover,
 	&command_status,
+	&command_why,
 };
 
 static void test_for_all(void **state)

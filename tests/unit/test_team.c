@@ -52,7 +52,7 @@ static void test_show(void **state)
 	assert_int_equal(extent.swapped_pages, 2);
 	assert_int_equal(extent.nid, 1);
 	assert_int_equal(extent.state, HUGETMPFS_SWAPPED);
-	assert_int_equal(extent.reserved, 0);
+	assert_int_equal(extent.group, 0);
 
 	/* a huge last extent has all its pages */
 	facts = (struct team_facts){7, 7, 0, 0, 0, true, false};
