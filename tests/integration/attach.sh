@@ -28,7 +28,7 @@ listing=$(cd "$MNT" && find . -printf '%p %m %U %G %n %i %y %l %T@\n' | sort)
 
 echo "who waits for a dead daemon gets an error"
 daemon=$(mount_daemon)
-kill -STOP "$daemon"
+stop_process "$daemon"
 stat "$MNT/a/never-looked-up" >/dev/null 2>"$HT_DIR/waiting" &
 waiting=$!
 sleep 0.3

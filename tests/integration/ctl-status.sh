@@ -138,7 +138,7 @@ assert_match "$OUT" '^hugetmpfsctl [0-9]' "version"
 
 daemon=$(mount_daemon)
 daemon=${daemon% }
-kill -STOP "$daemon"
+stop_process "$daemon"
 status=0
 timeout 2 "$ctl" status --no-scan "$MNT" >"$HT_DIR/out" 2>&1 || status=$?
 kill -CONT "$daemon"

@@ -37,7 +37,7 @@ exec {in}>"$HT_DIR/in" {out}<"$HT_DIR/out"
 read -r -t 10 word address <&"$out"
 assert_eq "$word" ready "stuck"
 at_exit "kill -CONT $server"
-kill -STOP "$server"
+stop_process "$server"
 dd if="/proc/$stuck/mem" of=/dev/null bs=1 count=1 iflag=skip_bytes \
 	skip="$address" status=none &
 reader=$!

@@ -201,6 +201,18 @@ wait_for() # SECONDS COMMAND ARG...
 	done
 }
 
+# Stops a process; a thread that runs does not stop before the signal gets there.
+stop_process() # PID
+{
+	kill -STOP "$1"
+	wait_for 10 is_stopped "$1"
+}
+
+is_stopped() # PID
+{
+	! grep -h '^State:' "/proc/$1/task/"*/status | grep -qv 'T (stopped)'
+}
+
 # ---- the mount ----
 
 # Mounts the hugetmpfs that was built, with "-o OPTIONS", at $MNT, or at the

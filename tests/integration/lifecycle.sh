@@ -184,7 +184,7 @@ echo "a killed keeper takes the daemon along, and the next start cleans up"
 mount_start
 keeper=$(mount_keeper)
 daemon=$(mount_daemon)
-kill -STOP "$daemon"
+stop_process "$daemon"
 kill -KILL "$keeper"
 wait_for 10 is_gone "$daemon"
 assert_status 2 ls "$MNT"
