@@ -21,13 +21,14 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"cancel counters map recover set status why --help --version" -- "$word")
+			"cancel counters map metrics recover set status why --help --version" -- "$word")
 		return
 	fi
 	case $command in
 	cancel) options="--json --help" ;;
 	counters) options="--json --help" ;;
 	map) options="--all --json --help" ;;
+	metrics) options="--prometheus --help" ;;
 	recover) options="--dry-run --json --no-wait --quiet --range --help" ;;
 	set) options="--json --help" ;;
 	status) options="--json --no-scan --help" ;;
@@ -38,7 +39,7 @@ _hugetmpfsctl()
 	*/-*)
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 		;;
-	counters/* | set/* | status/*)
+	counters/* | metrics/* | set/* | status/*)
 		local IFS=$'\n'
 		mapfile -t COMPREPLY < <(compgen -W "$(_hugetmpfsctl_mounts)" \
 			-- "$word")

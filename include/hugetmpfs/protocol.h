@@ -11,6 +11,7 @@
  *	status			everything about the mount; looks at every file
  *	status no-scan		the same without looking at the files
  *	counters		the counters alone
+ *	metrics			status no-scan, and what each counter means
  *	cancel			ends all recoveries that were asked for; answers
  *				"cancelled EXTENTS"
  *	remount OPTIONS		changes options of the mount
@@ -71,6 +72,7 @@
 #define PROTOCOL_STATUS	  "status"
 #define PROTOCOL_NO_SCAN  "no-scan"
 #define PROTOCOL_COUNTERS "counters"
+#define PROTOCOL_METRICS  "metrics"
 #define PROTOCOL_REMOUNT  "remount"
 #define PROTOCOL_SET	  "set"
 

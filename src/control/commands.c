@@ -61,6 +61,23 @@ static void add_counters(const struct control_config *config,
 	}
 }
 
+/* "meaning NAME TEXT", for the counters that have one */
+static void add_meanings(const struct control_config *config,
+			 struct answer *answer)
+{
+	for (size_t run = 0; run < config->nr_counters; run++) {
+		const struct control_counters *counters = &config->counters[run];
+
+		for (unsigned i = 0; counters->meanings && i < counters->nr;
+		     i++) {
+			if (counters->names[i])
+				answer_line(answer, "meaning", "%s %s",
+					    counters->names[i],
+					    counters->meanings[i]);
+		}
+	}
+}
+
 /* "latency NAME SUM_NS COUNT...", a count for each bucket */
 static void add_latencies(const struct control_config *config,
 			  struct answer *answer)
@@ -240,6 +257,20 @@ static void run_status(const struct control_config *config, char *argument,
 		answer_end(answer);
 }
 
+static void run_metrics(const struct control_config *config, char *argument,
+			struct answer *answer, struct scan **scan)
+{
+	(void) scan;
+	if (*argument) {
+		answer_error(answer, -EINVAL, "metrics takes no argument");
+		return;
+	}
+	answer_ok(answer);
+	add_mount(config, answer);
+	add_meanings(config, answer);
+	answer_end(answer);
+}
+
 static void run_remount(const struct control_config *config, char *argument,
 			struct answer *answer, struct scan **scan)
 {
@@ -281,6 +312,7 @@ static const struct command commands[] = {
 	{ PROTOCOL_ATTACH, run_attach },
 	{ PROTOCOL_CANCEL, run_cancel },
 	{ PROTOCOL_COUNTERS, run_counters },
+	{ PROTOCOL_METRICS, run_metrics },
 	{ PROTOCOL_PING, run_ping },
 	{ PROTOCOL_REMOUNT, run_remount },
 	{ PROTOCOL_SET, run_set },

@@ -21,6 +21,7 @@ struct table;
  * counters; a NULL name leaves its word out. */
 struct control_counters {
 	const char *const *names;
+	const char *const *meanings; /* in the same places; may be NULL */
 	unsigned nr;
 	unsigned first;
 };

@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&command_cancel,
 	&command_counters,
 	&command_map,
+	&command_metrics,
 	&command_recover,
 	&command_set,
 	&command_status,

@@ -227,9 +227,12 @@ static int open_recovery(struct serve *serve)
 static int open_control(struct serve *serve)
 {
 	const struct control_counters counters[] = {
-		{ recovery_counter_names, RECOVERY_NR_COUNTERS, 0 },
-		{ request_names, sizeof(request_names) / sizeof(*request_names),
-		  TABLE_COUNTERS_REQUESTS },
+		{ .names = recovery_counter_names,
+		  .meanings = recovery_counter_meanings,
+		  .nr = RECOVERY_NR_COUNTERS },
+		{ .names = request_names,
+		  .nr = sizeof(request_names) / sizeof(*request_names),
+		  .first = TABLE_COUNTERS_REQUESTS },
 	};
 	struct control_config config = {
 		.listen_fd = CHILD_LISTEN_FD,

@@ -104,10 +104,11 @@ static int take_settings(void *arg, const char *settings, char *error,
 }
 
 static const char *const names_low[] = { "first", NULL, "third" };
+static const char *const meanings_low[] = { "the 1st", NULL, "the 3rd" };
 static const char *const names_high[] = { "last" };
 static const struct control_counters counters[] = {
-	{ names_low, 3, 0 },
-	{ names_high, 1, TABLE_NR_COUNTERS - 1 },
+	{ names_low, meanings_low, 3, 0 },
+	{ names_high, NULL, 1, TABLE_NR_COUNTERS - 1 },
 };
 static struct recovery_latencies latencies;
 static const struct mm_interface interfaces[] = {
@@ -320,6 +321,24 @@ static void test_status(void **state)
 	assert_null(strstr(text, "bytes=huge"));
 }
 
+static void test_metrics(void **state)
+{
+	struct hugetmpfs_connection *client = client_connect();
+	char text[8192] = "";
+
+	(void) state;
+	assert_int_equal(hugetmpfs_request(client, "metrics", NULL, collect,
+					   text, NULL, 0), 0);
+	hugetmpfs_close(client);
+	assert_non_null(strstr(text, "mountpoint=/mnt/new\nline|"));
+	assert_non_null(strstr(text, "|counter=third 18446744073709551615|"));
+	assert_non_null(strstr(text, "|latency=collapse 0 0 0"));
+	assert_non_null(strstr(text, "|meaning=first the 1st|"
+			       "meaning=third the 3rd|"));
+	assert_null(strstr(text, "bytes=huge"));
+	expect_error("metrics", "x", -EINVAL, "metrics takes no argument");
+}
+
 /* ---- rubbish and worse ---- */
 
 static void expect_refusal(const void *packet, size_t length, int error)
@@ -487,8 +506,8 @@ static void test_not_root(void **state)
 static void test_bad_counters(void **state)
 {
 	static const struct control_counters bad[] = {
-		{ names_low, 3, TABLE_NR_COUNTERS - 2 },
-		{ names_low, 3, UINT32_MAX },
+		{ names_low, NULL, 3, TABLE_NR_COUNTERS - 2 },
+		{ names_low, NULL, 3, UINT32_MAX },
 	};
 	struct control_config wrong = config;
 	struct control *none;
@@ -534,6 +553,7 @@ int main(void)
 		TEST(test_cancel),
 		TEST(test_counters),
 		TEST(test_many_idle_clients),
+		TEST(test_metrics),
 		TEST(test_not_root),
 		TEST(test_ping),
 		TEST(test_random_packets),
