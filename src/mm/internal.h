@@ -140,7 +140,7 @@ uint64_t mm_owner(void *context, struct mm_window *window, uint64_t index,
 uint64_t mm_mapper_group(void *context, const struct mm_mapper *mapper);
 uint64_t mm_room(void *context, uint64_t group);
 int mm_collapse(void *context, struct mm_window *window, uint64_t index,
-		uint64_t group);
+		uint32_t nr, uint64_t group);
 
 /* mappers.c, view.c */
 int mm_mappers_find(void *context, dev_t dev, uint64_t ino,

@@ -175,11 +175,12 @@ struct mm_ops {
 			uint64_t index);
 
 	/*
-	 * Makes an extent huge through this process, at the expense of a
-	 * memory cgroup (by inode number), or of this process's own with 0.
+	 * Makes nr extents huge through this process, at the expense of a
+	 * memory cgroup (by inode number), or of this process's own with 0. An
+	 * error is that of one of them; the others may be huge.
 	 */
 	int (*collapse)(void *context, struct mm_window *window, uint64_t index,
-			uint64_t group);
+			uint32_t nr, uint64_t group);
 
 	/*
 	 * The memory cgroup that pays for most of an extent, by inode number,
@@ -239,12 +240,13 @@ struct mm_ops {
 			   struct mm_view *views);
 
 	/*
-	 * Makes the extent at addr of a mapper huge, at its expense, and maps
-	 * it there; if it is huge already it is only mapped. -ESRCH when the
-	 * process is gone.
+	 * Makes the nr extents at addr of a mapper huge, at its expense, and
+	 * maps them there; what is huge already is only mapped. An error is
+	 * that of one of them; the others may be huge. -ESRCH when the process
+	 * is gone.
 	 */
 	int (*mapper_collapse)(void *context, const struct mm_mapper *mapper,
-			       uint64_t addr);
+			       uint64_t addr, uint32_t nr);
 
 	/*
 	 * -EOPNOTSUPP without PAGEMAP_SCAN. A watch may outlive what context

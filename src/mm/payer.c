@@ -136,7 +136,7 @@ static uint64_t mm_own_group(struct mm_window *window)
  * question has the true answer. What has no page must not be touched: that
  * would be one.
  */
-static int mm_collapse_at(void *addr)
+static int mm_collapse_at(char *addr)
 {
 	int ret = mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
 	unsigned char there = 0;
@@ -148,26 +148,50 @@ static int mm_collapse_at(void *addr)
 	return mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
 }
 
+struct mm_run {
+	char *addr;
+	uint32_t nr;
+};
+
+static int mm_collapse_run(void *arg)
+{
+	const struct mm_run *run = arg;
+	size_t bytes = run->nr * HUGETMPFS_EXTENT_BYTES;
+	int ret, error;
+
+	if (run->nr == 1)
+		return mm_collapse_at(run->addr);
+	ret = mm_sys_madvise(run->addr, bytes, MADV_COLLAPSE);
+	if (ret != -EINVAL)
+		return ret;
+	ret = 0;
+	for (size_t at = 0; at < bytes; at += HUGETMPFS_EXTENT_BYTES) {
+		error = mm_collapse_at(run->addr + at);
+		ret = error ? error : ret;
+	}
+	return ret;
+}
+
 /*
  * In the window, whose mapping a process that is started in the group has as
  * well, at the same address.
  */
 int mm_collapse(void *context, struct mm_window *window, uint64_t index,
-		uint64_t group)
+		uint32_t nr, uint64_t group)
 {
+	struct mm_run run = {.nr = nr};
 	struct mm *mm = context;
-	char *addr;
 	int fd = -ENOENT, ret;
 
-	ret = mm_window_address(window, index, &addr);
+	ret = mm_window_address(window, index, &run.addr);
 	if (ret)
 		return ret;
 	if (mm->charge && group && group != mm_own_group(window))
 		fd = charge_group_by_ino(mm->charge, group);
 	/* a group that is gone has left its pages to the one above it */
 	if (fd < 0)
-		return mm_collapse_at(addr);
-	ret = charge_run(mm->charge, fd, -1, mm_collapse_at, addr);
+		return mm_collapse_run(&run);
+	ret = charge_run(mm->charge, fd, -1, mm_collapse_run, &run);
 	close(fd);
 	return ret;
 }

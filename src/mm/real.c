@@ -13,7 +13,7 @@ static bool mm_op_has(void *context, enum mm_interface_id interface)
 }
 
 static int mm_op_mapper_collapse(void *context, const struct mm_mapper *mapper,
-				 uint64_t addr)
+				 uint64_t addr, uint32_t nr)
 {
 	struct mm *mm = context;
 	struct mm_inside inside;
@@ -25,7 +25,7 @@ static int mm_op_mapper_collapse(void *context, const struct mm_mapper *mapper,
 	if (ret)
 		return ret;
 	ret = mm_sys_process_madvise(mapper->pidfd, addr,
-				     HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
+				     nr * HUGETMPFS_EXTENT_BYTES, MADV_COLLAPSE);
 	mm_guard_leave(&mm->guard, &inside);
 	return ret;
 }

@@ -153,7 +153,10 @@ struct recovery_item {
 	struct recovery_mm mm;
 	uint64_t payer; /* memory cgroup to charge, 0: the daemon's */
 	uint16_t misaligned;
-	int error; /* of the last try */
+	bool ahead;	   /* it was tried together with others ... */
+	bool ahead_did;	   /* ... which made all of them huge */
+	uint64_t ahead_ns; /* its share of what that took */
+	int error;	   /* of the last try */
 };
 
 struct recovery_batch {

@@ -13,10 +13,23 @@
  * to pay. The mapper is one of its processes if there is one; else the work is
  * done inside it without a mapper. Its limit is looked at first, and holes are
  * filled at its expense only if it asked itself, or an admin did.
+ *
+ * Neighbours are tried ahead together: each call has the kernel empty the lists
+ * of pages of all CPUs, and wait for them; and without a mapper it may take a
+ * process in the cgroup that pays. When one of them fails, each is tried alone,
+ * so that the reason is its own.
  */
 #include "recovery/internal.h"
 
 #include <errno.h>
+
+#include "base/clock.h"
+
+/* That are tried ahead through a mapper. */
+#define RECOVERY_AHEAD_EXTENTS 8
+
+/* That one of them takes, about: a latency is to hold with all of them. */
+#define RECOVERY_AHEAD_US 500
 
 /* Whether the kernel's answer is about the extent, not about the mapper. */
 static bool recovery_collapse_final(struct recovery_batch *batch,
@@ -138,15 +151,79 @@ static int recovery_collapse_try(struct recovery_batch *batch,
 	const struct mm_ops *mm = batch->recovery->mm;
 	int ret;
 
+	if (item->ahead_did) {
+		item->ahead_did = false;
+		return 0;
+	}
 	while (item->mm.addr) {
 		ret = mm->mapper_collapse(mm->context, item->mm.mapper,
-					  item->mm.addr);
+					  item->mm.addr, 1);
 		if (recovery_collapse_final(batch, item, ret))
 			return ret;
 		recovery_collapse_next_mm(batch, item);
 	}
-	return mm->collapse(mm->context, batch->window, item->team.index,
+	return mm->collapse(mm->context, batch->window, item->team.index, 1,
 			    item->payer);
+}
+
+static uint32_t recovery_ahead_most(struct recovery_batch *batch,
+				    const struct recovery_item *item)
+{
+	struct recovery_settings settings;
+	uint32_t most = RECOVERY_AHEAD_EXTENTS;
+
+	if (!item->mm.addr)
+		return RECOVERY_BATCH_EXTENTS;
+	if (!batch->background)
+		return most;
+	recovery_settings_get(batch->recovery, &settings);
+	if (settings.latency_us / RECOVERY_AHEAD_US < most)
+		most = settings.latency_us / RECOVERY_AHEAD_US;
+	return most;
+}
+
+/* Whether it follows the first, which is nr places before it, in all. */
+static bool recovery_ahead_fits(struct recovery_batch *batch,
+				const struct recovery_item *first,
+				struct recovery_item *item, uint32_t nr)
+{
+	uint64_t addr = first->mm.addr;
+
+	if (addr)
+		addr += nr * HUGETMPFS_EXTENT_BYTES;
+	return item->team.step == TEAM_COLLAPSE && !item->ahead &&
+	       item->work->index == first->work->index + nr &&
+	       item->payer == first->payer &&
+	       item->mm.mapper == first->mm.mapper && item->mm.addr == addr &&
+	       recovery_item_check(batch, item);
+}
+
+/* Tries the first together with those that follow it, if there are some. */
+static void recovery_collapse_ahead(struct recovery_batch *batch,
+				    struct recovery_item *first)
+{
+	uint32_t nr = 0, most = recovery_ahead_most(batch, first);
+	const struct recovery_item *end = batch->items + batch->nr;
+	const struct mm_ops *mm = batch->recovery->mm;
+	uint64_t begun_ns = clock_now_ns();
+	int ret;
+
+	while (nr < most && first + nr < end &&
+	       recovery_ahead_fits(batch, first, first + nr, nr))
+		nr++;
+	if (nr < 2)
+		return;
+	if (first->mm.addr)
+		ret = mm->mapper_collapse(mm->context, first->mm.mapper,
+					  first->mm.addr, nr);
+	else
+		ret = mm->collapse(mm->context, batch->window,
+				   first->team.index, nr, first->payer);
+	for (uint32_t i = 0; i < nr; i++) {
+		first[i].ahead = true;
+		first[i].ahead_did = !ret;
+		first[i].ahead_ns = (clock_now_ns() - begun_ns) / nr;
+	}
 }
 
 static void recovery_collapse_count(struct recovery *recovery,
@@ -232,6 +309,7 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 		     item++) {
 			if (item->team.step == TEAM_COLLAPSE &&
 			    recovery_item_check(batch, item)) {
+				recovery_collapse_ahead(batch, item);
 				recovery_step_run(batch, item,
 						  recovery_collapse_one);
 				recovery_batch_gap(batch);

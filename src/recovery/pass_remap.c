@@ -11,7 +11,7 @@ static bool recovery_remap_mapper(struct recovery_batch *batch,
 {
 	const struct mm_ops *mm = batch->recovery->mm;
 	bool did = mm->mapper_collapse(mm->context, other->mapper,
-				       other->addr) == 0;
+				       other->addr, 1) == 0;
 
 	recovery_count(batch->recovery,
 		       did ? RECOVERY_COUNT_remap_another

@@ -21,5 +21,6 @@ void recovery_step_run(struct recovery_batch *batch, struct recovery_item *item,
 	step(batch, item);
 	recovery_latency_add(batch->recovery->config.latencies,
 			     recovery_step_latencies[which],
-			     clock_now_ns() - begun_ns);
+			     clock_now_ns() - begun_ns + item->ahead_ns);
+	item->ahead_ns = 0;
 }

@@ -3,6 +3,7 @@
  * The model of a kernel behind struct mm_ops.
  */
 #include "fake/fake_mm.h"
+#include "fake/internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +18,7 @@ struct mm_window {
 };
 
 /* Runs the hook, takes the lock and gives the error of the script, if any. */
-static int fake_enter(struct fake_mm *fake, enum fake_op op, uint64_t index)
+int fake_enter(struct fake_mm *fake, enum fake_op op, uint64_t index)
 {
 	struct fake_error *error;
 
@@ -36,7 +37,7 @@ static int fake_enter(struct fake_mm *fake, enum fake_op op, uint64_t index)
 	return 0;
 }
 
-static int fake_leave(struct fake_mm *fake, int ret)
+int fake_leave(struct fake_mm *fake, int ret)
 {
 	pthread_mutex_unlock(&fake->lock);
 	return ret;
@@ -171,16 +172,35 @@ static int fake_collapse_locked(struct fake_mm *fake, uint64_t index,
 	return 0;
 }
 
+/* Whether a call for nr extents gets to them. */
+static bool fake_gets_to(struct fake_mm *fake, uint32_t nr)
+{
+	bool gets_to;
+
+	pthread_mutex_lock(&fake->lock);
+	gets_to = nr == 1 || fake->together;
+	fake->calls_together += gets_to && nr > 1;
+	pthread_mutex_unlock(&fake->lock);
+	return gets_to;
+}
+
 static int fake_collapse(void *context, struct mm_window *window,
-			 uint64_t index, uint64_t group)
+			 uint64_t index, uint32_t nr, uint64_t group)
 {
 	struct fake_mm *fake = context;
-	int ret = fake_enter(fake, FAKE_COLLAPSE, index);
+	int ret = 0, error;
 
-	fake_window_check(window, index);
-	if (!ret)
-		ret = fake_collapse_locked(fake, index, group);
-	return fake_leave(fake, ret);
+	if (!fake_gets_to(fake, nr))
+		return -EAGAIN;
+	for (; nr > 0; nr--, index++) {
+		error = fake_enter(fake, FAKE_COLLAPSE, index);
+		fake_window_check(window, index);
+		if (!error)
+			error = fake_collapse_locked(fake, index, group);
+		fake_leave(fake, 0);
+		ret = error ? error : ret;
+	}
+	return ret;
 }
 
 static uint64_t fake_owner(void *context, struct mm_window *window,
@@ -344,8 +364,9 @@ static int fake_mapper_view(void *context, const struct mm_mapper *mapper,
 	return fake_leave(fake, ret);
 }
 
-static int fake_mapper_collapse(void *context, const struct mm_mapper *mapper,
-				uint64_t addr)
+static int fake_mapper_collapse_one(void *context,
+				    const struct mm_mapper *mapper,
+				    uint64_t addr)
 {
 	struct fake_mm *fake = context;
 	struct fake_mapper *from = &fake->mappers[mapper->pid];
@@ -369,99 +390,17 @@ static int fake_mapper_collapse(void *context, const struct mm_mapper *mapper,
 	return fake_leave(fake, ret);
 }
 
-struct mm_watch {
-	bool busy[FAKE_MAPPERS];
-	unsigned nr;
-	pid_t pids[FAKE_MAPPERS];
-};
-
-static int fake_watch_open(void *context, dev_t dev, struct mm_watch **out)
+static int fake_mapper_collapse(void *context, const struct mm_mapper *mapper,
+				uint64_t addr, uint32_t nr)
 {
-	struct fake_mm *fake = context;
-	int ret = fake_enter(fake, FAKE_WATCH_OPEN, 0);
+	int ret = 0, error;
 
-	(void) dev;
-	if (!ret) {
-		*out = calloc(1, sizeof(**out));
-		assert(*out);
-		fake->watches++;
+	if (!fake_gets_to(context, nr))
+		return -EAGAIN;
+	for (; nr > 0; nr--, addr += HUGETMPFS_EXTENT_BYTES) {
+		error = fake_mapper_collapse_one(context, mapper, addr);
+		ret = error ? error : ret;
 	}
-	return fake_leave(fake, ret);
-}
-
-static void fake_watch_close(void *context, struct mm_watch *watch)
-{
-	struct fake_mm *fake = context;
-
-	pthread_mutex_lock(&fake->lock);
-	fake->watches--;
-	pthread_mutex_unlock(&fake->lock);
-	for (int i = 0; i < FAKE_MAPPERS; i++)
-		assert(!watch->busy[i]);
-	free(watch);
-}
-
-static int fake_watch_list(void *context, struct mm_watch *watch)
-{
-	struct fake_mm *fake = context;
-	int ret = fake_enter(fake, FAKE_WATCH_LIST, 0);
-
-	if (!ret) {
-		watch->nr = 0;
-		for (int i = 0; i < FAKE_MAPPERS; i++) {
-			if (fake->mappers[i].present)
-				watch->pids[watch->nr++] = i;
-		}
-		ret = (int) watch->nr;
-	}
-	return fake_leave(fake, ret);
-}
-
-/* What the mapper uses by small entries; half of each extent. */
-static int fake_watch_uses(struct fake_mm *fake, struct fake_mapper *from,
-			   mm_use_fn *fn, void *arg)
-{
-	struct mm_use use = {.ino = FAKE_INO, .pages = 256};
-	bool used;
-	int ret = 0;
-
-	for (use.index = 0; use.index < fake->nr && !ret; use.index++) {
-		pthread_mutex_lock(&fake->lock);
-		used = from->by_pte[use.index] && !from->misaligned;
-		pthread_mutex_unlock(&fake->lock);
-		if (used)
-			ret = fn(arg, &use);
-	}
-	return ret ? ret : !from->unmapped;
-}
-
-static int fake_watch_look(void *context, struct mm_watch *watch, unsigned i,
-			   mm_use_fn *fn, void *arg)
-{
-	struct fake_mm *fake = context;
-	struct fake_mapper *from;
-	pid_t pid;
-	bool busy;
-	int ret;
-
-	pthread_mutex_lock(&fake->lock);
-	assert(i < watch->nr);
-	pid = watch->pids[i];
-	busy = watch->busy[pid];
-	watch->busy[pid] = true;
-	from = &fake->mappers[pid];
-	pthread_mutex_unlock(&fake->lock);
-	if (busy)
-		return -EBUSY;
-	ret = fake_enter(fake, FAKE_WATCH_LOOK, (uint64_t) pid);
-	if (from->dead && !ret)
-		ret = -ESRCH;
-	fake_leave(fake, 0);
-	if (!ret)
-		ret = fake_watch_uses(fake, from, fn, arg);
-	pthread_mutex_lock(&fake->lock);
-	watch->busy[pid] = false;
-	pthread_mutex_unlock(&fake->lock);
 	return ret;
 }
 

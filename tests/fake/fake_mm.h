@@ -86,6 +86,8 @@ struct fake_mm {
 	struct mm_pressure pressure;
 	uint32_t blocks;	/* free, of node 0 */
 	uint32_t compactable;	/* that become so */
+	bool together; /* calls for several extents do not fail at once */
+	unsigned calls_together; /* that did not */
 	bool denied; /* constant while the engine runs */
 	unsigned called[FAKE_NR_OPS];
 	struct mm_machine machine;

@@ -367,7 +367,8 @@ static void mapper_gone(void)
 	check_equal(ops->mapper_view(mm, &found.mapper[0], file.st.st_dev,
 				     file.st.st_ino, 0, 1, &view),
 		    -3 /* ESRCH */);
-	check_equal(ops->mapper_collapse(mm, &found.mapper[0], mapper.addr),
+	check_equal(ops->mapper_collapse(mm, &found.mapper[0], mapper.addr,
+					 1),
 		    -3);
 	ops->mappers_free(mm, &found);
 	mm_close(mm);

@@ -156,6 +156,7 @@ static void test_model(void **state)
 
 	(void) state;
 	fake_mm_init(&engine.fake, EXTENTS);
+	engine.fake.together = true;
 	for (int i = 0; i < 4; i++)
 		engine.fake.mappers[i].present = true;
 	engine.fake.mappers[3].misaligned = true;
