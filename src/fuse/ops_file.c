@@ -107,6 +107,13 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
+struct fallocate_args {
+	int fd;
+	int mode;
+	off_t offset;
+	off_t length;
+};
+
 /* Marks extents whose pages an fallocate takes as released. */
 static void release_range(struct server *server, fuse_ino_t ino, int mode,
 			  off_t offset, off_t length)
@@ -119,6 +126,23 @@ static void release_range(struct server *server, fuse_ino_t ino, int mode,
 	if (record && mode & ~FALLOC_FL_KEEP_SIZE)
 		recovery_release(server->config.recovery, record->ino, first,
 				 last - first + 1);
+}
+
+/* Has the engine know of the extents that an fallocate may have filled. */
+static void allocated_range(struct server *server, fuse_ino_t ino,
+			    const struct fallocate_args *args)
+{
+	struct table_record *record = inode_record(server->inodes, ino);
+	uint64_t first = (uint64_t) args->offset >> HUGETMPFS_EXTENT_SHIFT;
+	uint64_t last = (uint64_t) (args->offset + args->length - 1) >>
+			HUGETMPFS_EXTENT_SHIFT;
+	struct recovery_file file = {.fd = args->fd};
+
+	if (!record || args->mode & ~FALLOC_FL_KEEP_SIZE)
+		return;
+	file.ino = record->ino;
+	recovery_allocated(server->config.recovery, &file, first,
+			   last - first + 1);
 }
 
 /*
@@ -136,13 +160,6 @@ static int check_size_limit(fuse_req_t req, int fd, int mode, off_t end)
 	syscall(SYS_tkill, pid, SIGXFSZ);
 	return -EFBIG;
 }
-
-struct fallocate_args {
-	int fd;
-	int mode;
-	off_t offset;
-	off_t length;
-};
 
 static int do_fallocate(void *arg)
 {
@@ -197,6 +214,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	if (!ret)
 		ret = fallocate_for(req, &args);
 	creds_restore();
+	allocated_range(server, ino, &args);
 	close(args.fd);
 	fuse_reply_err(req, -ret);
 }

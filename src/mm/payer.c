@@ -189,9 +189,13 @@ int mm_collapse(void *context, struct mm_window *window, uint64_t index,
 	if (mm->charge && group && group != mm_own_group(window))
 		fd = charge_group_by_ino(mm->charge, group);
 	/* a group that is gone has left its pages to the one above it */
-	if (fd < 0)
-		return mm_collapse_run(&run);
-	ret = charge_run(mm->charge, fd, -1, mm_collapse_run, &run);
-	close(fd);
+	if (fd < 0) {
+		ret = mm_collapse_run(&run);
+	} else {
+		ret = charge_run(mm->charge, fd, -1, mm_collapse_run, &run);
+		close(fd);
+	}
+	/* so that the next look is a page fault: it clears what is not clear */
+	mm_sys_madvise(run.addr, nr * HUGETMPFS_EXTENT_BYTES, MADV_DONTNEED);
 	return ret;
 }

@@ -146,6 +146,15 @@ void recovery_release(struct recovery *recovery, uint64_t ino, uint64_t first,
 		      uint64_t nr);
 
 /*
+ * Says that extents may have got pages by fallocate, which must not be answered
+ * before: works must not meet a huge page that is not cleared. Blocks for as
+ * long as it takes to clear those that works have in hand.
+ */
+void recovery_allocated(struct recovery *recovery,
+			const struct recovery_file *file, uint64_t first,
+			uint64_t nr);
+
+/*
  * Offers extents that would gain by being huge, of at most
  * HUGETMPFS_IOC_EXTENTS: those that are not and have no more than max_holes
  * holes are recovered in the background, those first that a process uses by

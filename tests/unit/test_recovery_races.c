@@ -371,6 +371,38 @@ static void test_cancel_pause(void **state)
 	assert_int_equal(caller.done, 1);
 }
 
+/*
+ * Allocated anew beside works: what they have in hand is looked at before that
+ * is answered, so that it is clear when they collapse it; nothing else is.
+ */
+static void test_allocated(void **state)
+{
+	struct engine *e = &engine;
+	unsigned looks;
+
+	(void) state;
+	gate_close(&e->fake, FAKE_COLLAPSE, 1);
+	engine_start(e, 1);
+	submit(&caller, 0, 3);
+	gate_wait();
+	looks = e->fake.called[FAKE_LOOK];
+	recovery_release(e->recovery, FAKE_INO, 1, 1);
+	recovery_allocated(e->recovery, &e->file, 1, UINT64_MAX - 1);
+	assert_int_equal(e->fake.called[FAKE_LOOK], looks + 2);
+	recovery_allocated(e->recovery, &e->file, 3, 1);
+	e->file.ino++;
+	recovery_allocated(e->recovery, &e->file, 0, 64);
+	e->file.ino--;
+	assert_int_equal(e->fake.called[FAKE_LOOK], looks + 2);
+	gate_open();
+	caller_wait(&caller);
+	wait_load(0, 0);
+	looks = e->fake.called[FAKE_LOOK];
+	recovery_allocated(e->recovery, &e->file, 0, 64);
+	assert_int_equal(e->fake.called[FAKE_LOOK], looks);
+	engine_stop(e);
+}
+
 static void test_destroy(void **state)
 {
 	static struct caller many[40];
@@ -428,7 +460,8 @@ int main(void)
 		unit(test_raced),	    unit(test_raced_swapin),
 		unit(test_raced_remap),
 		unit(test_split_before_remap),
-		unit(test_joined),	    unit(test_cancel_queued),
+		unit(test_allocated),	    unit(test_joined),
+		unit(test_cancel_queued),
 		unit(test_cancel_running),  unit(test_cancel_preparing),
 		unit(test_cancel_pause),    unit(test_destroy),
 		unit(test_queue_full),
