@@ -83,15 +83,17 @@ static bool by_ioctl(struct stress_worker *worker, int file, int fd,
 	return true;
 }
 
+/* Exclusively, and after a touch: see op_collapse() for what else may happen. */
 static void by_collapse(struct stress_worker *worker, int file)
 {
 	struct stress_file *f = &stress_shared->files[file];
 	struct stress_view *view;
 
-	pthread_rwlock_rdlock(&f->lock);
+	pthread_rwlock_wrlock(&f->lock);
 	view = stress_view_get(worker, file);
 	for (off_t at = 0; view && at < f->size; at += 2 << 20) {
 		stress_log(worker, "collapse", file, at, 2 << 20);
+		(void) *(volatile unsigned char *) (view->map + at);
 		if (madvise(view->map + at, 2 << 20, MADV_COLLAPSE) == 0)
 			atomic_fetch_add(&stress_shared->recovered, 1);
 		else

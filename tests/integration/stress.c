@@ -183,6 +183,71 @@ bool stress_compare(const struct stress_worker *worker, int file, off_t offset,
 	return false;
 }
 
+/* Which page an address shows, and the byte there, read once more. */
+static void print_byte(const char *what, const unsigned char *at)
+{
+	uint64_t entry = 0, place = (uintptr_t) at / STRESS_PAGE * 8;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int byte = *(const volatile unsigned char *) at;
+
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), place) < 0)
+		entry = 0;
+	close(fd);
+	printf("    %s: %#x, pagemap %#llx\n", what, byte,
+	       (unsigned long long) entry);
+}
+
+/*
+ * Tells lost data from a mapping that shows another page than the file has.
+ * What is read last may change what it finds: a page fault clears a page that
+ * was never written.
+ */
+static void print_other_ways(const struct stress_view *view, off_t at)
+{
+	unsigned char *old = view->map + at, *fresh, byte;
+
+	print_byte("the mapping now", old);
+	if (pread(view->fd, &byte, 1, at) == 1)
+		printf("    read: %#x\n", byte);
+	fresh = mmap(NULL, STRESS_PAGE, PROT_READ, MAP_SHARED, view->fd,
+		     at & -STRESS_PAGE);
+	if (fresh != MAP_FAILED) {
+		print_byte("a fresh mapping", fresh + at % STRESS_PAGE);
+		munmap(fresh, STRESS_PAGE);
+	}
+	print_byte("the mapping after that", old);
+	usleep(5000);
+	print_byte("5 ms later", old);
+	madvise((void *) ((uintptr_t) old & -STRESS_PAGE), STRESS_PAGE,
+		MADV_DONTNEED);
+	print_byte("mapped anew", old);
+}
+
+bool stress_compare_mapped(struct stress_worker *worker, int file,
+			   off_t offset, size_t length, const char *how)
+{
+	const struct stress_view *view = &worker->views[file];
+	const unsigned char *want = stress_shared->files[file].model + offset;
+	const unsigned char *got = view->map + offset;
+	bool first = stress_shared->failures == 0;
+	size_t at;
+
+	if (memcmp(got, want, length) == 0)
+		return true;
+	for (at = 0; at < length && got[at] == want[at]; at++)
+		;
+	if (at == length)
+		stress_fail(worker, file, offset, "%s: wrong for a moment",
+			    how);
+	else if (stress_compare(worker, file, offset + at, length - at,
+				got + at, how))
+		stress_fail(worker, file, offset + at,
+			    "%s: something else for a moment", how);
+	if (first && at < length)
+		print_other_ways(view, offset + at);
+	return false;
+}
+
 bool stress_verify_file(struct stress_worker *worker, int file)
 {
 	struct stress_file *f = &stress_shared->files[file];
@@ -210,7 +275,7 @@ bool stress_verify_file(struct stress_worker *worker, int file)
 		if (!stress_compare(worker, file, at, part, buffer, "read all"))
 			return false;
 	}
-	return stress_compare(worker, file, 0, f->size, view->map, "map all");
+	return stress_compare_mapped(worker, file, 0, f->size, "map all");
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context)

@@ -99,6 +99,9 @@ void stress_view_drop(struct stress_view *view);
 /* Compares bytes with the model; reports the first that differs. */
 bool stress_compare(const struct stress_worker *worker, int file, off_t offset,
 		    size_t length, const unsigned char *got, const char *how);
+/* The same of the mapping; tells what it and others give a moment later. */
+bool stress_compare_mapped(struct stress_worker *worker, int file,
+			   off_t offset, size_t length, const char *how);
 bool stress_verify_file(struct stress_worker *worker, int file);
 
 /* One random operation; stress-ops.c */

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Twenty processes change a few files in every way while recovery runs over
-# them; each byte is compared with a model. HT_STRESS_SECONDS (30) is the time;
-# with HT_STRESS_SWAP=1 pages are swapped out as well.
+# them and pages are swapped out; each byte is compared with a model.
+# HT_STRESS_SECONDS (30) is the time.
 # timeout: 3600
 # sanitized threads
 . "${0%/*}/lib.sh"
@@ -22,12 +22,8 @@ run_stress() # ARG...
 	assert_ge "${BASH_REMATCH[1]}" 10 "extents recovered"
 }
 
-# With swap, MADV_PAGEOUT has somewhere to put the pages. Not by default: with
-# swap a process that collapses extents itself now and then reads old bytes
-# through its own mapping on a machine we know, on native tmpfs as well.
-if [ -n "${HT_STRESS_SWAP:-}" ]; then
-	swap_start 256
-fi
+# so that MADV_PAGEOUT has somewhere to put the pages
+swap_start 256
 
 mount_start size=1G,huge=within_size
 # what cannot fail proves nothing: one spoilt byte must be found
