@@ -56,17 +56,12 @@ int mm_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes)
 
 static int mm_compact_open(const struct mm *mm, int nid)
 {
-	char path[80];
-	int fd;
+	char path[80] = "/proc/sys/vm/compact_memory";
 
-	snprintf(path, sizeof(path),
-		 "/sys/devices/system/node/node%d/compact_memory",
-		 nid < 0 ? mm->node : nid);
-	fd = mm_sys_open(path, O_WRONLY);
-	/* without NUMA there is one for all */
-	if (fd == -ENOENT && mm->one_node)
-		fd = mm_sys_open("/proc/sys/vm/compact_memory", O_WRONLY);
-	return fd;
+	if (nid >= 0 && !mm->one_node)
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/node/node%d/compact", nid);
+	return mm_sys_open(path, O_WRONLY);
 }
 
 int mm_compact(void *context, int nid)

@@ -45,7 +45,9 @@ static void check_extent(const struct hugetmpfs_extent *extent,
 	check_equal(extent->data_pages, data);
 	check_equal(extent->hole_pages, holes);
 	check_equal(extent->swapped_pages, 0);
-	check_equal(extent->nid >= 0, data > 0);
+	/* where there are many nodes, that of a few pages is not known */
+	if (data == 0 || data == EXTENT / PAGE)
+		check_equal(extent->nid >= 0, data > 0);
 }
 
 static void states(void)
