@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backing/handle.h"
@@ -186,6 +187,18 @@ int backing_check(const char *options, char *error, size_t error_size)
 }
 
 /*
+ * Some kernels let root of a user namespace open a tmpfs of its own by handle,
+ * but none lets it do all else that is needed later.
+ */
+static bool in_user_namespace(void)
+{
+	const ino_t initial = 0xEFFFFFFD; /* as the kernel numbers it */
+	struct stat st;
+
+	return !stat("/proc/self/ns/user", &st) && st.st_ino != initial;
+}
+
+/*
  * All files are found by handle. Returns the fd, or closes it and says why
  * that cannot be.
  */
@@ -196,6 +209,10 @@ static int check_handles(int root_fd, char *error, size_t error_size)
 
 	ret = backing_handle_of(root_fd, &handle);
 	fd = ret ? ret : backing_handle_open(root_fd, &handle, O_PATH);
+	if (fd >= 0 && in_user_namespace()) {
+		close(fd);
+		fd = -EPERM;
+	}
 	if (fd >= 0) {
 		close(fd);
 		return root_fd;
