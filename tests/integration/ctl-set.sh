@@ -73,8 +73,8 @@ assert_status 2 setpriv --reuid=65534 --regid=65534 --clear-groups \
 assert_eq "$(setting recoveries)" 2 "recoveries"
 
 echo "off and on"
-head -c 8M /dev/urandom >"$MNT/file"
 "$ctl" set "$MNT" recoveries=0
+head -c 8M /dev/urandom >"$MNT/file"
 assert_status 3 "$ctl" recover --json "$MNT/file"
 assert_eq "$(jq -c .total.after.reasons <<<"$OUT")" '{"policy":4}' "reasons"
 "$ctl" set "$MNT" recoveries=1
