@@ -70,6 +70,13 @@ enum hugetmpfs_reason {
 	HUGETMPFS_NR_REASONS
 };
 
+/*
+ * The extended attribute with a file's own policy, "off", "mapped" or "all";
+ * anything else is refused with EINVAL. Of a directory: what is made in it
+ * takes that over.
+ */
+#define HUGETMPFS_XATTR_RECOVER "user.hugetmpfs.recover"
+
 /* Which extents are recovered in the background. */
 enum hugetmpfs_background {
 	HUGETMPFS_BACKGROUND_OFF,

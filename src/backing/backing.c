@@ -5,6 +5,7 @@
  */
 #include "backing/backing.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -292,4 +293,22 @@ int backing_set_atime(int root_fd, uint64_t atime_attr)
 	if (mount_setattr(root_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
 		return -errno;
 	return 0;
+}
+
+bool backing_is_empty(int root_fd)
+{
+	int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	unsigned nr = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	/* "." and ".." are always there */
+	while (nr <= 2 && readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr == 2;
 }

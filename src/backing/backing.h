@@ -6,6 +6,7 @@
 #ifndef BACKING_BACKING_H
 #define BACKING_BACKING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/statvfs.h>
@@ -47,5 +48,8 @@ int backing_reconfigure(int root_fd, const char *options, char *error,
  * belongs to no namespace at all, not even an anonymous one (-EINVAL).
  */
 int backing_set_atime(int root_fd, uint64_t atime_attr);
+
+/* Whether its root directory has no entry; false when that cannot be told. */
+bool backing_is_empty(int root_fd);
 
 #endif

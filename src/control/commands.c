@@ -34,6 +34,13 @@ static const char *const state_names[] = {
 #undef X
 };
 
+static const char *const policy_names[] = {
+	[HUGETMPFS_BACKGROUND_OFF] = "off",
+	[HUGETMPFS_BACKGROUND_MAPPED] = "mapped",
+	[HUGETMPFS_BACKGROUND_ALL] = "all",
+};
+#define NR_POLICIES (sizeof(policy_names) / sizeof(policy_names[0]))
+
 /* One command: run() fills the answer, or sets *scan for more to come. */
 struct command {
 	const char *name;
@@ -406,6 +413,9 @@ void command_scanned(const struct control_config *config,
 	command_scanning(scan, answer);
 	answer_line(answer, "files", "%" PRIu64, totals->nr_files);
 	answer_line(answer, "unreadable", "%" PRIu64, totals->nr_unreadable);
+	for (unsigned i = 0; i < NR_POLICIES; i++)
+		answer_line(answer, "policy", "%s %" PRIu64, policy_names[i],
+			    totals->nr_policies[i]);
 	for (unsigned i = 0; i < HUGETMPFS_NR_STATES; i++) {
 		answer_line(answer, "extents", "%s %" PRIu64, state_names[i],
 			    totals->extents[i]);

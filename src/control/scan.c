@@ -198,6 +198,13 @@ static int file_step(struct scan *scan)
 	return ret == -ENOMEM ? ret : 0;
 }
 
+static void add_policy(struct scan_totals *totals,
+		       enum hugetmpfs_background own)
+{
+	if (own != HUGETMPFS_BACKGROUND_UNSET)
+		totals->nr_policies[own]++;
+}
+
 /* Opens a file by its O_PATH fd; a device node must never be opened. */
 static int file_open(struct scan *scan, int path_fd)
 {
@@ -227,6 +234,8 @@ static int file_open(struct scan *scan, int path_fd)
 	scan->file_ino = st.st_ino;
 	scan->file_bytes = (uint64_t) st.st_size;
 	scan->extent = 0;
+	if (recovery_has_own_policies(scan->recovery))
+		add_policy(&scan->totals, recovery_policy_own(fd));
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct scan;
 struct scan_totals {
 	uint64_t nr_files;
 	uint64_t nr_unreadable;	/* that could not be looked at */
+	uint64_t nr_policies[HUGETMPFS_BACKGROUND_ALL + 1]; /* of their own */
 	uint64_t nr_extents;
 	uint64_t extents[HUGETMPFS_NR_STATES]; /* by state */
 	uint64_t data_pages[HUGETMPFS_NR_STATES]; /* by state of the extent */

@@ -38,6 +38,8 @@ struct map_visit {
 	struct grid grid;
 	struct json_stream *stream; /* NULL: grid */
 	const char *path;
+	bool has_policy;	    /* it could be asked for */
+	struct hugetmpfs_policy policy;
 	bool begun;		    /* the file's output has */
 	uint64_t nr_items;
 };
@@ -56,6 +58,8 @@ static json_t *map_object(const struct map_visit *visit)
 
 	json_set_name(object, "file", visit->path);
 	json_set_integer(object, "size_bytes", visit->visitor.size_bytes);
+	if (visit->has_policy)
+		json_set_policy(object, &visit->policy);
 	return object;
 }
 
@@ -63,6 +67,9 @@ static json_t *map_object(const struct map_visit *visit)
 static void map_begin(struct map_visit *visit)
 {
 	char name[SHOW_NAME_BYTES], size[SHOW_SIZE_BYTES];
+	const char *own = visit->has_policy
+				  ? policy_word(visit->policy.background_file)
+				  : NULL;
 
 	if (visit->begun)
 		return;
@@ -70,8 +77,10 @@ static void map_begin(struct map_visit *visit)
 	if (visit->stream)
 		json_stream_open(visit->stream, map_object(visit), "extents");
 	else
-		printf("%s: %s\n", show_name(visit->path, name),
-		       show_size((double) visit->visitor.size_bytes, size));
+		printf("%s: %s%s%s\n", show_name(visit->path, name),
+		       show_size((double) visit->visitor.size_bytes, size),
+		       own ? ", with its own policy recover=" : "",
+		       own ? own : "");
 }
 
 static int map_slice(struct extents_visitor *visitor, uint64_t first,
@@ -161,6 +170,7 @@ static int map_file(const char *path, const struct map_options *options,
 	int fd = extents_open(path, O_RDONLY), ret = fd;
 
 	if (fd >= 0) {
+		visit.has_policy = !hugetmpfs_policy(fd, &visit.policy);
 		ret = extents_visit(fd, &visit.visitor);
 		close(fd);
 	}

@@ -82,6 +82,19 @@ static void print_interfaces(const json_t *status)
 	}
 }
 
+/* Only those that there are. */
+static void print_policies(const json_t *policies)
+{
+	const json_t *nr;
+	const char *name;
+
+	json_object_foreach((json_t *) policies, name, nr) {
+		if (json_integer_value(nr))
+			printf(", %lld with recover=%s of their own",
+			       (long long) json_integer_value(nr), name);
+	}
+}
+
 static void print_states(const json_t *status)
 {
 	const json_t *extents = json_object_get(status, "extents_by_state");
@@ -96,6 +109,7 @@ static void print_states(const json_t *status)
 	if (integer_of(status, "unreadable"))
 		printf(", %" PRIu64 " could not be looked at",
 		       integer_of(status, "unreadable"));
+	print_policies(json_object_get(status, "files_by_policy"));
 	putchar('\n');
 	for (unsigned i = 0; i < HUGETMPFS_NR_STATES; i++) {
 		const char *name = hugetmpfs_state_name(i);

@@ -275,10 +275,13 @@ static void print_text(const struct why_visit *visit)
 	char name[SHOW_NAME_BYTES], size[SHOW_SIZE_BYTES];
 	const struct why *why = &visit->why;
 
-	printf("%s: %s, %" PRIu64 " of %" PRIu64 " extents huge\n",
+	const char *own = policy_word(why->policy.background_file);
+
+	printf("%s: %s, %" PRIu64 " of %" PRIu64 " extents huge%s%s\n",
 	       show_name(visit->path, name),
 	       show_size((double) visit->visitor.size_bytes, size),
-	       why->nr_huge, why->nr_extents);
+	       why->nr_huge, why->nr_extents,
+	       own ? ", with its own policy recover=" : "", own ? own : "");
 	for (size_t i = 0; i < why->nr; i++)
 		print_group(visit, &why->groups[i]);
 	if (visit->mappings.hidden)
@@ -349,6 +352,7 @@ static void print_json(const struct why_visit *visit)
 	json_set_integer(object, "size_bytes", visit->visitor.size_bytes);
 	json_set_integer(object, "extents", visit->why.nr_extents);
 	json_set_integer(object, "huge", visit->why.nr_huge);
+	json_set_policy(object, &visit->why.policy);
 	json_set_integer(object, "hidden_processes", visit->mappings.hidden);
 	for (size_t i = 0; i < visit->why.nr; i++)
 		json_append(groups, group_json(visit, &visit->why.groups[i]));

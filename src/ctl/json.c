@@ -118,6 +118,15 @@ void json_set_error(json_t *object, int error, const char *message)
 	json_set(object, "error", member);
 }
 
+void json_set_policy(json_t *object, const struct hugetmpfs_policy *policy)
+{
+	const char *own = policy_word(policy->background_file);
+
+	json_set(object, "recover",
+		 json_string(policy_word(policy->background)));
+	json_set(object, "recover_file", own ? json_string(own) : json_null());
+}
+
 json_t *json_extent(const struct hugetmpfs_extent *extent)
 {
 	json_t *object = checked(json_object());

@@ -27,6 +27,9 @@ void json_set_name(json_t *object, const char *key, const char *name);
 /* "error": an object with "errno" (a name, as "EACCES") and "message". */
 void json_set_error(json_t *object, int error, const char *message);
 
+/* "recover" and "recover_file": what holds, and the file's own or null. */
+void json_set_policy(json_t *object, const struct hugetmpfs_policy *policy);
+
 json_t *json_extent(const struct hugetmpfs_extent *extent);
 json_t *json_summary(const struct hugetmpfs_summary *summary);
 

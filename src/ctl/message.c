@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <hugetmpfs/types.h>
+
 #include "ctl/command.h"
 
 void ctl_error(const char *format, ...)
@@ -68,6 +70,20 @@ const char *mount_error_text(int error)
 		       "version?";
 	default:
 		return file_error_text(error);
+	}
+}
+
+const char *policy_word(unsigned background)
+{
+	switch (background) {
+	case HUGETMPFS_BACKGROUND_OFF:
+		return "off";
+	case HUGETMPFS_BACKGROUND_MAPPED:
+		return "mapped";
+	case HUGETMPFS_BACKGROUND_ALL:
+		return "all";
+	default:
+		return NULL;
 	}
 }
 

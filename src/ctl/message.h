@@ -19,6 +19,9 @@ void ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *file_error_text(int error);
 const char *mount_error_text(int error);
 
+/* The word for an enum hugetmpfs_background, NULL for one that is not set. */
+const char *policy_word(unsigned background);
+
 /* Room that every name which a path may have fits in. */
 #define SHOW_NAME_BYTES (4 * 4096 + 1)
 

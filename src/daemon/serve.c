@@ -20,6 +20,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "backing/backing.h"
 #include "base/log.h"
 #include "control/server.h"
 #include "daemon/commands.h"
@@ -217,6 +218,8 @@ static int open_recovery(struct serve *serve)
 		.open_ino = open_ino,
 		.next_ino = next_ino,
 		.files_arg = serve,
+		/* files that were there before may have brought it along */
+		.own_policies = !backing_is_empty(CHILD_ROOT_FD),
 	};
 
 	return recovery_create(&serve->recovery, &config,

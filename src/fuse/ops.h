@@ -95,6 +95,17 @@ int entry_open(int parent_fd, const char *name);
 /* Replies the entry that fd is open on, taking fd over; or, below 0, an error. */
 void entry_reply(fuse_req_t req, int fd);
 
+/* policy.c: attributes with a meaning */
+
+/* Whether a value of an attribute makes sense: 0 or -EINVAL. */
+int policy_check(const char *name, const void *value, size_t size);
+
+/* An attribute was set. */
+void policy_changed(struct server *server, const char *name);
+
+/* What was just made in a directory takes over what that has. */
+void policy_inherit(struct server *server, int parent_fd, int fd);
+
 /* passthrough.c: opens of regular files */
 
 /*

@@ -60,6 +60,8 @@ static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fd = fd < 0 ? -errno : fd;
 	} while (room_may_come(server_of(req), fd));
 	creds_restore();
+	if (fd >= 0)
+		policy_inherit(server_of(req), parent_fd, fd);
 	close(parent_fd);
 	if (fd >= 0)
 		created_reply(req, fd, fi);

@@ -93,7 +93,11 @@ static void make_and_reply(fuse_req_t req, fuse_ino_t parent,
 		ret = make(parent_fd, making);
 	} while (room_may_come(server_of(req), ret));
 	creds_restore();
-	entry_reply(req, ret ? ret : entry_open(parent_fd, making->name));
+	if (!ret)
+		ret = entry_open(parent_fd, making->name);
+	if (ret >= 0 && making->link_fd < 0)
+		policy_inherit(server_of(req), parent_fd, ret);
+	entry_reply(req, ret);
 	close(parent_fd);
 }
 

@@ -23,8 +23,8 @@ static int open_inode(fuse_req_t req, fuse_ino_t ino)
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
-	int fd = open_inode(req, ino);
-	int ret = 0;
+	int ret = policy_check(name, value, size);
+	int fd = ret ? ret : open_inode(req, ino);
 
 	if (fd < 0) {
 		fuse_reply_err(req, -fd);
@@ -37,6 +37,8 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		ret = -errno;
 	creds_restore();
 	close(fd);
+	if (!ret)
+		policy_changed(server_of(req), name);
 	fuse_reply_err(req, -ret);
 }
 

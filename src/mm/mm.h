@@ -51,7 +51,9 @@
 	X(BUDDYINFO, "buddyinfo",                                              \
 	  "huge pages are asked for without looking for a free one")           \
 	X(COMPACT, "compact_memory",                                           \
-	  "memory is not compacted before a huge page is asked for")
+	  "memory is not compacted before a huge page is asked for")           \
+	X(USER_XATTRS, "user_xattrs",                                          \
+	  "files have no policy of their own (user.hugetmpfs.recover)")
 
 enum mm_interface_id {
 #define X(constant, name, absence) MM_##constant,

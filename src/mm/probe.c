@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 /* What the probes work on: a file of one extent in a window. */
 struct mm_probe {
@@ -220,6 +221,12 @@ static bool mm_probe_compact(struct mm_probe *probe)
 	return mm_compact_is_there(probe->mm);
 }
 
+/* tmpfs has them since 6.6, if it was built so. */
+static bool mm_probe_user_xattrs(struct mm_probe *probe)
+{
+	return !fsetxattr(probe->fd, HUGETMPFS_XATTR_RECOVER, "off", 3, 0);
+}
+
 typedef bool mm_probe_fn(struct mm_probe *probe);
 
 /* In the order of use: later ones want the page that the first brings in. */
@@ -241,6 +248,7 @@ static const struct {
 	{MM_PRESSURE, mm_probe_pressure},
 	{MM_BUDDYINFO, mm_probe_buddyinfo},
 	{MM_COMPACT, mm_probe_compact},
+	{MM_USER_XATTRS, mm_probe_user_xattrs},
 };
 
 static int mm_probe_file(struct mm_probe *probe)

@@ -261,6 +261,7 @@ struct recovery {
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];
 	struct recovery_window *windows;
 	struct recovery_scan *scan; /* NULL without */
+	atomic_bool own_policies;   /* files may have one */
 };
 
 static inline void recovery_count(struct recovery *recovery,
@@ -281,6 +282,11 @@ int recovery_offer_if(struct recovery *recovery,
 
 /* What may be done to an extent. Takes the lock. */
 struct team_policy recovery_policy(struct recovery *recovery, bool background);
+
+/* policy.c: what holds for an open file of the backing. */
+enum recovery_recover
+recovery_policy_background(struct recovery *recovery,
+			   const struct recovery_settings *settings, int fd);
 
 /* window.c */
 int recovery_window_get(struct recovery *recovery, struct mm_window **out);

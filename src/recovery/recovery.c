@@ -27,6 +27,7 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	recovery->mm = mm;
 	recovery->counters = counters;
 	recovery->cancels.last = RECOVERY_FIRST_TICKET;
+	atomic_init(&recovery->own_policies, config->own_policies);
 	STAILQ_INIT(&recovery->asked_for);
 	STAILQ_INIT(&recovery->offered_ones);
 	for (int rank = 0; rank < RECOVERY_NR_RANKS; rank++)
@@ -95,25 +96,43 @@ static bool recovery_range_is_valid(uint64_t first, uint32_t nr)
 	return nr > 0 && nr <= RECOVERY_WINDOW_EXTENTS && first <= all - nr;
 }
 
-static void recovery_map_show(struct recovery *recovery, uint64_t ino,
-			      uint64_t first, const struct mm_extent *found,
+/*
+ * Why an extent is not huge, beyond what can be seen of it: it waits, somebody
+ * has tried, or the file is not to be touched.
+ */
+static void recovery_map_reason_locked(struct recovery *recovery,
+				       const struct recovery_file *file,
+				       bool off,
+				       struct hugetmpfs_extent *extent)
+{
+	recovery_past_show(recovery, file->ino, extent);
+	if (extent->state != HUGETMPFS_HUGE &&
+	    recovery_queue_has_asked_locked(recovery, file->ino,
+					    extent->index)) {
+		extent->reason = HUGETMPFS_REASON_QUEUED;
+		extent->error = 0;
+	}
+	if (off && extent->reason == HUGETMPFS_REASON_NOT_ASKED)
+		extent->reason = HUGETMPFS_REASON_POLICY;
+}
+
+static void recovery_map_show(struct recovery *recovery,
+			      const struct recovery_file *file, uint64_t first, const struct mm_extent *found,
 			      uint32_t nr, struct hugetmpfs_extent *extents)
 {
 	struct team_policy policy = recovery_policy(recovery, false);
 	struct team_facts facts;
+	bool off;
 
+	off = recovery_has_own_policies(recovery) &&
+	      recovery_policy_own(file->fd) == HUGETMPFS_BACKGROUND_OFF;
 	pthread_mutex_lock(&recovery->lock);
 	for (uint32_t i = 0; i < nr; i++) {
 		recovery_facts(&facts, &found[i]);
 		team_show(first + i, &facts, &extents[i]);
 		extents[i].reason =
 			(uint8_t) team_judge(&facts, &policy).reason;
-		recovery_past_show(recovery, ino, &extents[i]);
-		if (extents[i].state != HUGETMPFS_HUGE &&
-		    recovery_queue_has_asked_locked(recovery, ino, first + i)) {
-			extents[i].reason = HUGETMPFS_REASON_QUEUED;
-			extents[i].error = 0;
-		}
+		recovery_map_reason_locked(recovery, file, off, &extents[i]);
 	}
 	pthread_mutex_unlock(&recovery->lock);
 }
@@ -140,7 +159,7 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 		recovery_window_put(recovery, window);
 	}
 	if (ret > 0)
-		recovery_map_show(recovery, file->ino, first, found,
+		recovery_map_show(recovery, file, first, found,
 				  (uint32_t) ret, extents);
 	free(found);
 	return ret;

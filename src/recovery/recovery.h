@@ -39,6 +39,7 @@ struct recovery_config {
 	 */
 	int (*next_ino)(void *arg, uint64_t *cursor, uint64_t *ino);
 	void *files_arg;
+	bool own_policies; /* there may be files that have one */
 };
 
 /* A file for the length of one call or request. */
@@ -78,6 +79,19 @@ void recovery_destroy(struct recovery *recovery);
 int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
 		 uint64_t *size_bytes);
+
+/* The policy that a value of HUGETMPFS_XATTR_RECOVER says, else UNSET. */
+enum hugetmpfs_background recovery_policy_parse(const void *value, size_t size);
+
+/* A file's own, by an fd on the backing that is open for reading or writing. */
+enum hugetmpfs_background recovery_policy_own(int fd);
+
+/*
+ * Some file has got its own policy, and whether there may be such files. Both
+ * are cheap and thread-safe.
+ */
+void recovery_policy_changed(struct recovery *recovery);
+bool recovery_has_own_policies(struct recovery *recovery);
 
 /* What holds for the recovery of a file in the background. Does not block. */
 void recovery_file_policy(struct recovery *recovery,

@@ -13,7 +13,8 @@
  * What a look finds is a belief. It is offered in windows of neighbouring
  * extents; the worker that takes a window up looks anew, and only extents that
  * somebody still uses by small entries are recovered. Those that cannot be are
- * left alone for some time (backoff.h). recover=all also offers what is in
+ * left alone for some time (backoff.h). A file's own policy is looked at when it
+ * is offered, and comes before that of the mount. recover=all also offers what is in
  * memory by small pages and nobody has mapped, a file when it was closed, and
  * all files after the machine has moved pages. What is wholly swapped out and
  * untouched stays so, for its owner has shown no interest.
@@ -179,13 +180,22 @@ static int recovery_scan_offer(struct recovery_scan *scan,
 {
 	struct recovery *recovery = scan->recovery;
 	struct recovery_file file = {.ino = window->ino};
+	struct recovery_settings settings;
 	struct recovery_scan_offer *offer;
+	enum recovery_recover recover;
 	int ret;
 
 	file.fd = recovery->config.open_ino(recovery->config.files_arg,
 					    window->ino, O_RDWR);
 	if (file.fd < 0) /* it is gone, or nothing to be written now */
 		return file.fd == -EAGAIN ? 0 : file.fd;
+	recovery_settings_get(recovery, &settings);
+	recover = recovery_policy_background(recovery, &settings, file.fd);
+	if (recover == RECOVERY_RECOVER_OFF ||
+	    (window->all && recover != RECOVERY_RECOVER_ALL)) {
+		close(file.fd);
+		return 0;
+	}
 	offer = malloc(sizeof(*offer));
 	if (!offer) {
 		close(file.fd);
@@ -416,6 +426,7 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	struct recovery_settings settings;
 	unsigned nr_closed;
 	uint32_t underway;
+	bool own;
 
 	recovery_settings_get(scan->recovery, &settings);
 	pthread_mutex_lock(&scan->lock);
@@ -428,8 +439,9 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	scan->closed_any = false;
 	underway = scan->underway;
 	pthread_mutex_unlock(&scan->lock);
+	own = recovery_has_own_policies(scan->recovery);
 	if (!settings.recoveries ||
-	    settings.recover == RECOVERY_RECOVER_OFF) {
+	    (settings.recover == RECOVERY_RECOVER_OFF && !own)) {
 		recovery_scan_drop_windows(scan);
 		return;
 	}
@@ -438,7 +450,7 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 		recovery_backoff_sweep(scan->backoff, scan->now);
 	if (recovery_scan_is_due(scan, underway))
 		recovery_scan_look(scan);
-	if (settings.recover == RECOVERY_RECOVER_ALL)
+	if (settings.recover == RECOVERY_RECOVER_ALL || own)
 		recovery_scan_files(scan, closed, nr_closed);
 }
 

@@ -42,7 +42,7 @@ assert_status 0 "$ctl" map --json "$file"
 assert_eq "$(jq -r '.file, .size_bytes, (.extents | length)' <<<"$OUT")" \
 	"$file"$'\n'$(((8 << 20) + 8193))$'\n5' "members"
 assert_eq "$(jq -c 'keys_unsorted' <<<"$OUT")" \
-	'["file","size_bytes","extents","summary"]' "keys"
+	'["file","size_bytes","recover","recover_file","extents","summary"]' "keys"
 assert_eq "$(jq -c '.extents[2] | del(.nid)' <<<"$OUT")" \
 	'{"index":2,"state":"huge","huge":true,"data_pages":512,"hole_pages":0,"swapped_pages":0,"reason":"done"}' \
 	"an extent"

@@ -68,6 +68,18 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 	return (int) i;
 }
 
+enum hugetmpfs_background recovery_policy_own(int fd)
+{
+	(void) fd;
+	return HUGETMPFS_BACKGROUND_MAPPED;
+}
+
+bool recovery_has_own_policies(struct recovery *recovery)
+{
+	(void) recovery;
+	return true;
+}
+
 /* ---- files ---- */
 
 static int setup(void **state)
@@ -143,6 +155,9 @@ static void test_states(void **state)
 	add_file(root_fd, "b", "xh..x", 4 * EXTENT + 8193);
 	assert_int_equal(run(&totals), 0);
 	assert_int_equal(totals.nr_files, 3);
+	/* of the empty one it does not matter */
+	assert_int_equal(totals.nr_policies[HUGETMPFS_BACKGROUND_MAPPED], 2);
+	assert_int_equal(totals.nr_policies[HUGETMPFS_BACKGROUND_OFF], 0);
 	assert_int_equal(totals.nr_unreadable, 0);
 	assert_int_equal(totals.nr_extents, 9);
 	assert_int_equal(totals.extents[HUGETMPFS_HUGE], 2);

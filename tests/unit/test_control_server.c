@@ -62,6 +62,18 @@ void recovery_load(struct recovery *recovery, struct recovery_load *load)
 					.running = 1 };
 }
 
+enum hugetmpfs_background recovery_policy_own(int fd)
+{
+	(void) fd;
+	return HUGETMPFS_BACKGROUND_UNSET;
+}
+
+bool recovery_has_own_policies(struct recovery *recovery)
+{
+	(void) recovery;
+	return true;
+}
+
 uint64_t recovery_cancel_asked(struct recovery *recovery, uint64_t ino)
 {
 	(void) recovery;

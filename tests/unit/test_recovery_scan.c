@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -212,6 +213,94 @@ static void test_all_moved(void **state)
 	pthread_mutex_unlock(&engine.fake.lock);
 	wait_huge(0);
 	engine_stop(&engine);
+}
+
+/* Gives the file its own policy; skips where a kernel has none. */
+static void set_own(const char *word)
+{
+	if (fsetxattr(engine.file.fd, HUGETMPFS_XATTR_RECOVER, word,
+		      strlen(word), 0)) {
+		engine_stop(&engine);
+		skip();
+	}
+	recovery_policy_changed(engine.recovery);
+}
+
+/* The file says mapped where the mount says nothing, and then off. */
+static void test_own_mapped(void **state)
+{
+	(void) state;
+	start(RECOVERY_RECOVER_OFF);
+	use(0, 1);
+	set_own("mapped");
+	wait_huge(1);
+	assert_false(is_huge(2));
+	set_own("off");
+	wait_looks(2);
+	use(0, 2);
+	wait_looks(4);
+	assert_false(is_huge(2));
+	engine_stop(&engine);
+}
+
+/* The file says off where the mount says all. */
+static void test_own_off(void **state)
+{
+	struct hugetmpfs_extent extent;
+	struct hugetmpfs_policy policy;
+	uint64_t size;
+
+	(void) state;
+	start(RECOVERY_RECOVER_ALL);
+	set_own("off");
+	assert_int_equal(pwrite(engine.file.fd, "x", 1, 0), 1);
+	use(0, 0);
+	recovery_closed(engine.recovery, FAKE_INO);
+	wait_looks(4);
+	assert_false(is_huge(0));
+	assert_int_equal(recovery_map(engine.recovery, &engine.file, 0, 1,
+				      &extent, &size), 1);
+	assert_int_equal(extent.reason, HUGETMPFS_REASON_POLICY);
+	recovery_file_policy(engine.recovery, &engine.file, &policy);
+	assert_int_equal(policy.background, HUGETMPFS_BACKGROUND_OFF);
+	assert_int_equal(policy.background_file, HUGETMPFS_BACKGROUND_OFF);
+	assert_int_equal(policy.background_mount, HUGETMPFS_BACKGROUND_ALL);
+	/* then all, and not a word from the mount */
+	set_own("all");
+	recovery_closed(engine.recovery, FAKE_INO);
+	wait_huge(0);
+	engine_stop(&engine);
+}
+
+/* The file says all where the mount takes only what is mapped. */
+static void test_own_all(void **state)
+{
+	(void) state;
+	start(RECOVERY_RECOVER_MAPPED);
+	assert_int_equal(pwrite(engine.file.fd, "x", 1, 0), 1);
+	set_own("all");
+	recovery_closed(engine.recovery, FAKE_INO);
+	wait_huge(0);
+	engine_stop(&engine);
+}
+
+static void test_own_words(void **state)
+{
+	(void) state;
+	assert_int_equal(recovery_policy_parse("off", 3),
+			 HUGETMPFS_BACKGROUND_OFF);
+	assert_int_equal(recovery_policy_parse("mapped", 6),
+			 HUGETMPFS_BACKGROUND_MAPPED);
+	assert_int_equal(recovery_policy_parse("all", 3),
+			 HUGETMPFS_BACKGROUND_ALL);
+	assert_int_equal(recovery_policy_parse("all", 4),
+			 HUGETMPFS_BACKGROUND_UNSET);
+	assert_int_equal(recovery_policy_parse("offf", 4),
+			 HUGETMPFS_BACKGROUND_UNSET);
+	assert_int_equal(recovery_policy_parse("of", 2),
+			 HUGETMPFS_BACKGROUND_UNSET);
+	assert_int_equal(recovery_policy_parse("", 0),
+			 HUGETMPFS_BACKGROUND_UNSET);
 }
 
 /* A pinned extent is tried less and less often, and again when it changes. */
@@ -418,6 +507,10 @@ int main(void)
 		cmocka_unit_test_setup(test_off, setup),
 		cmocka_unit_test_setup(test_all, setup),
 		cmocka_unit_test_setup(test_all_moved, setup),
+		cmocka_unit_test_setup(test_own_all, setup),
+		cmocka_unit_test_setup(test_own_mapped, setup),
+		cmocka_unit_test_setup(test_own_off, setup),
+		cmocka_unit_test(test_own_words),
 		cmocka_unit_test_setup(test_backoff, setup),
 		cmocka_unit_test_setup(test_adaptive, setup),
 		cmocka_unit_test_setup(test_stuck, setup),
