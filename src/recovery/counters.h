@@ -38,7 +38,7 @@
 	X(work_already, "works asked for while the same extent was queued or under way") \
 	X(work_queued, "works queued")                                         \
 	X(work_too_late, "works found useless before they began")              \
-	X(work_too_many, "works refused because the queue was full")           \
+	X(work_too_many, "extents asked for that were not taken because the queue was full") \
 	X(scan_looks, "looks at all processes for extents used by small pages") \
 	X(scan_processes, "processes that those looks found")                  \
 	X(scan_mappers, "of those processes, ones that had a file of the mount mapped") \

@@ -312,7 +312,6 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 				recovery_collapse_ahead(batch, item);
 				recovery_step_run(batch, item,
 						  recovery_collapse_one);
-				recovery_batch_gap(batch);
 			}
 		}
 	} while (recovery_batch_again(batch, TEAM_COLLAPSE));

@@ -23,4 +23,5 @@ void recovery_step_run(struct recovery_batch *batch, struct recovery_item *item,
 			     recovery_step_latencies[which],
 			     clock_now_ns() - begun_ns + item->ahead_ns);
 	item->ahead_ns = 0;
+	recovery_batch_gap(batch);
 }

@@ -185,7 +185,7 @@ static void slow_hook(void *arg, enum fake_op op, uint64_t index)
 
 	(void) arg;
 	(void) index;
-	if (op == FAKE_COLLAPSE)
+	if (op == FAKE_COLLAPSE || op == FAKE_POPULATE)
 		nanosleep(&pause, NULL);
 }
 
@@ -201,6 +201,25 @@ static void test_gap(void **state)
 	begun_ns = clock_now_ns();
 	offer(0, 4);
 	wait_count(RECOVERY_COUNT_recov_completed, 4);
+	assert_true(clock_now_ns() - begun_ns >=
+		    4 * 50 * CLOCK_NS_PER_MS + 3 * 3 * CLOCK_NS_PER_MS);
+	engine_stop(&engine);
+}
+
+/* Those of every pass count. */
+static void test_gap_swapin(void **state)
+{
+	uint64_t begun_ns;
+
+	(void) state;
+	engine.fake.hook = slow_hook;
+	for (int i = 0; i < 2; i++)
+		fake_mm_set(&engine.fake, i, 0, HUGETMPFS_EXTENT_PAGES, false);
+	engine_start(&engine, 1);
+	set("latency_us=50000,cpu_percent=0");
+	begun_ns = clock_now_ns();
+	offer(0, 2);
+	wait_count(RECOVERY_COUNT_recov_completed, 2);
 	assert_true(clock_now_ns() - begun_ns >=
 		    4 * 50 * CLOCK_NS_PER_MS + 3 * 3 * CLOCK_NS_PER_MS);
 	engine_stop(&engine);
@@ -232,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup(test_blocks_blind, setup),
 		cmocka_unit_test_setup(test_compact, setup),
 		cmocka_unit_test_setup(test_gap, setup),
+		cmocka_unit_test_setup(test_gap_swapin, setup),
 		cmocka_unit_test_setup(test_rate, setup),
 	};
 
