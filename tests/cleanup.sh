@@ -127,6 +127,18 @@ cleanup_cgroups() # DIR
 		-name "${1##*/}-*" -exec rmdir {} + 2>/dev/null || :
 }
 
+# A file that was open keeps the mount for some time after its process is gone.
+cleanup_umount_one() # MOUNTPOINT
+{
+	local _
+
+	for _ in {1..50}; do
+		umount "$1" 2>/dev/null && return
+		sleep 0.2
+	done
+	umount "$1"
+}
+
 # Unmounts whatever is mounted at or below DIR the ordinary way; fails when
 # something is busy.
 cleanup_umount() # DIR
@@ -134,7 +146,7 @@ cleanup_umount() # DIR
 	local dev type mountpoint status=0
 
 	while read -r dev type mountpoint; do
-		umount "$(printf %b "$mountpoint")" || status=1
+		cleanup_umount_one "$(printf %b "$mountpoint")" || status=1
 	done < <(cleanup_mounts "$1")
 	return $status
 }

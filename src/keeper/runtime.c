@@ -398,7 +398,8 @@ int runtime_find(const char *mountpoint, dev_t dev, struct runtime_peer *peer)
 		goto out_free_keys;
 	}
 	while (ret && (pid = next_folder(dir, &folder))) {
-		if ((!strcmp(folder.dev, keys.dev) ||
+		/* 0:0 is a mount that is gone, anyone's */
+		if (((dev && !strcmp(folder.dev, keys.dev)) ||
 		     (mountpoint &&
 		      !strcmp(folder.mountpoint, keys.mountpoint))) &&
 		    is_alive(pid)) {

@@ -83,6 +83,17 @@ mount_stop "$HT_DIR/other"
 "$HUGETMPFS" --attach "$MNT"
 assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after umount"
 
+echo "files that are kept of a mount that is gone stand in nobody's way"
+exec 9<"$MNT/file"
+umount -l "$MNT"
+kill_daemon
+exec 9<&-
+assert_eq "$(grep ^dev "/run/hugetmpfs/$keeper/mount")" "dev 0:0" "device"
+mount_start "" "$HT_DIR/third"
+mount_stop "$HT_DIR/third"
+"$HUGETMPFS" --attach "$MNT"
+assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after umount -l"
+
 echo "and also with everything used up"
 umount "$MNT"
 wait_for 10 is_gone "$keeper"

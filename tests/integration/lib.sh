@@ -243,7 +243,7 @@ mount_stop() # [MOUNTPOINT]
 	local mnt=${1:-$MNT} keeper
 
 	keeper=$(mount_keeper "$mnt")
-	umount "$mnt"
+	cleanup_umount_one "$mnt"
 	wait_for 10 test ! -d "/proc/$keeper"
 }
 
