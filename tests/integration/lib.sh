@@ -96,7 +96,7 @@ ht_on_exit()
 	ht_sanitizer_reports || status=1
 	if [ -n "$HT_OWN_DIR" ]; then
 		rm -rf --one-file-system "$HT_DIR"
-		[ $status = 0 ] && echo "passed"
+		[ $status != 0 ] || echo "${HT_LAST_LINE:-passed}"
 	fi
 	exit $status
 }
@@ -320,11 +320,10 @@ swap_stop()
 # Makes the memory cgroup NAME of this test and prints its folder.
 cgroup_create() # NAME [LIMIT_BYTES]
 {
-	local root=/sys/fs/cgroup dir limit=memory.max
+	local root=/sys/fs/cgroup dir
 
 	if [ -d "$root/memory" ]; then
 		root=$root/memory
-		limit=memory.limit_in_bytes
 	elif grep -qw memory "$root/cgroup.controllers" 2>/dev/null; then
 		echo +memory >"$root/cgroup.subtree_control"
 	else
@@ -332,8 +331,21 @@ cgroup_create() # NAME [LIMIT_BYTES]
 	fi
 	dir=$root/${HT_DIR##*/}-$1
 	mkdir "$dir"
-	[ -z "${2:-}" ] || echo "$2" >"$dir/$limit"
+	[ -z "${2:-}" ] || cgroup_limit "$dir" "$2"
 	echo "$dir"
+}
+
+# What is more than that is swapped out before this returns, or it fails.
+cgroup_limit() # DIR BYTES|max
+{
+	local bytes=$2
+
+	if [ -e "$1/memory.max" ]; then
+		echo "$bytes" >"$1/memory.max"
+		return
+	fi
+	[ "$bytes" != max ] || bytes=-1
+	echo "$bytes" >"$1/memory.limit_in_bytes"
 }
 
 # Runs COMMAND in place of this shell, inside the cgroup: use in ( ).
@@ -374,7 +386,7 @@ HT_WATCHDOG=
 HT_OWN_DIR=
 HT_DIR=${HT_RUN_DIR:-}
 if [ -z "$HT_DIR" ]; then
-	HT_DIR=$(mktemp -d /tmp/hugetmpfs-test.XXXXXX)
+	HT_DIR=$(mktemp -d "${HT_BASE:-/tmp}/hugetmpfs-test.XXXXXX")
 	HT_OWN_DIR=yes
 fi
 export HT_DIR
