@@ -76,7 +76,11 @@ assert_eq "$("$ctl" map --json "$MNT/file" |
 
 # ---- it goes where the file goes ----
 
-set_policy off "$MNT/file"
+# a new file: the other one may have become huge while it said so
+: >"$MNT/new"
+set_policy off "$MNT/new"
+build "$MNT/new" 4
+mv "$MNT/new" "$MNT/file"
 cp -a "$MNT/file" "$MNT/copy"
 ln "$MNT/file" "$MNT/link"
 mv "$MNT/file" "$MNT/moved"
