@@ -149,11 +149,18 @@ static inline int mm_sys_pidfd_alive(int pidfd)
 	return mm_sys_result(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0));
 }
 
+/* Returns the number of pages that were not moved, or a negative errno. */
+static inline int mm_sys_move_pages(pid_t pid, unsigned long nr, void **pages,
+				    const int *nodes, int *status, int flags)
+{
+	return mm_sys_result(syscall(SYS_move_pages, pid, nr, pages, nodes,
+				     status, flags));
+}
+
 /* Node of each page without moving any: FACTS S5. */
 static inline int mm_sys_page_nodes(unsigned long nr, void **pages, int *status)
 {
-	return mm_sys_result(
-		syscall(SYS_move_pages, 0, nr, pages, NULL, status, 0));
+	return mm_sys_move_pages(0, nr, pages, NULL, status, 0);
 }
 
 #endif
