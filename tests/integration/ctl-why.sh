@@ -40,13 +40,15 @@ problems() # FILE
 build "$MNT/file" 8
 assert_status 0 "$ctl" why "$MNT/file"
 assert_match "$OUT" '/file: 8\.0 MiB, 0 of 4 extents huge' "head"
-assert_match "$OUT" 'extents 0-3 \((small|swapped)\): nothing is recovered in the background' \
-	"a line for all"
-assert_match "$OUT" 'do: hugetmpfsctl recover --range 0m-8m /.*/file' "advice"
+# one line, or more on a machine that has swapped some of it out by now
+assert_match "$OUT" 'extents? 0(-[1-3])? \((small|swapped)\): nothing is recovered in the background' \
+	"the first line"
+assert_match "$OUT" 'do: hugetmpfsctl recover --range [0-6]m-8m /.*/file' "advice"
 # what it says to do is what helps
-command=$(sed -n 's/^  do: hugetmpfsctl//p' <<<"$OUT")
-# shellcheck disable=SC2086 # a command line
-assert_status 0 "$ctl" $command
+while read -r command; do
+	# shellcheck disable=SC2086 # a command line
+	assert_status 0 "$ctl" $command
+done < <(sed -n 's/^  do: hugetmpfsctl//p' <<<"$OUT")
 # a huge page that is on its way elsewhere at this moment looks small
 wait_for 10 is_cause "$MNT/file" ""
 assert_status 0 "$ctl" why "$MNT/file"
