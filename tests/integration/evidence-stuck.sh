@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # An application whose address space is locked for as long as it likes holds up
 # neither what is recovered for others, on the same file too, nor requests.
+# timeout: 300
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 
@@ -58,6 +59,13 @@ wait_for 30 is_pmd_mapped shared "$MNT/shared"
 build "$MNT/asked"
 assert_eq "$(timeout 20 "$EXTENTS" recover "$MNT/asked" |
 	awk '{ printf "%s ", $3 }')" "$(words done $extents)" "a request"
+
+# a look has met it by now, or does at the next one, and says so
+was_met()
+{
+	[ "$("$HUGETMPFSCTL" counters --json "$MNT" | jq .scan_stuck)" -ge 1 ]
+}
+wait_for 90 was_met
 
 kill -CONT "$server"
 wait "$reader" || : # the page may not be readable after all
