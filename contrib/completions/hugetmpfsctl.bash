@@ -21,7 +21,7 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"cancel counters map metrics recover set status why --help --version" -- "$word")
+			"cancel counters map metrics recover set status trace why --help --version" -- "$word")
 		return
 	fi
 	case $command in
@@ -31,6 +31,7 @@ _hugetmpfsctl()
 	metrics) options="--prometheus --help" ;;
 	recover) options="--dry-run --json --no-wait --quiet --range --help" ;;
 	set) options="--json --help" ;;
+	trace) options="--json --help" ;;
 	status) options="--json --no-scan --help" ;;
 	why) options="--json --help" ;;
 	*) return ;;
@@ -39,7 +40,7 @@ _hugetmpfsctl()
 	*/-*)
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 		;;
-	counters/* | metrics/* | set/* | status/*)
+	counters/* | metrics/* | set/* | status/* | trace/*)
 		local IFS=$'\n'
 		mapfile -t COMPREPLY < <(compgen -W "$(_hugetmpfsctl_mounts)" \
 			-- "$word")

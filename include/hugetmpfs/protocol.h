@@ -17,6 +17,11 @@
  *	remount OPTIONS		changes options of the mount
  *	set [SETTINGS]		changes settings of recovery, "KEY=VALUE,...",
  *				all or none; answers with those that hold
+ *	trace			each step of recovery as it comes, in lines
+ *				"trace TIME_NS INO EXTENT PASS BEFORE AFTER PAGES
+ *				DURATION_NS REASON PID ERRNO PATH"; "lost NR"
+ *				for those that the client was too slow for, and
+ *				"tracing" at the beginning and once a second
  *
  * Answer: one or more packets of whole lines, each ended by a newline. The
  * first line is
@@ -34,7 +39,9 @@
  * In VALUE, MESSAGE, OPTIONS and SETTINGS a newline is written "\n" and a backslash "\\".
  *
  * While one request of a connection is being answered the next is not read. The
- * daemon closes a connection that takes nothing for PROTOCOL_SEND_TIMEOUT_MS.
+ * daemon closes a connection that takes nothing for PROTOCOL_SEND_TIMEOUT_MS,
+ * but for a trace, which goes on until the client closes it; then, and when the
+ * mount ends, it is ended as any answer.
  *
  * Where the daemon is dead its keeper holds the socket. It knows one command
  * and answers every other with "error 107 ..." (ENOTCONN):
@@ -70,6 +77,7 @@
 #define PROTOCOL_CANCEL	  "cancel"
 #define PROTOCOL_PING	  "ping"
 #define PROTOCOL_STATUS	  "status"
+#define PROTOCOL_TRACE	  "trace"
 #define PROTOCOL_NO_SCAN  "no-scan"
 #define PROTOCOL_COUNTERS "counters"
 #define PROTOCOL_METRICS  "metrics"

@@ -21,6 +21,7 @@
 #include "control/answer.h"
 #include "control/scan.h"
 #include "control/server.h"
+#include "control/trace.h"
 #include "mm/mm.h"
 #include "namespace/table.h"
 #include "recovery/latency.h"
@@ -41,11 +42,11 @@ static const char *const policy_names[] = {
 };
 #define NR_POLICIES (sizeof(policy_names) / sizeof(policy_names[0]))
 
-/* One command: run() fills the answer, or sets *scan for more to come. */
+/* One command: run() fills the answer, or fills *rest for more to come. */
 struct command {
 	const char *name;
 	void (*run)(const struct control_config *config, char *argument,
-		    struct answer *answer, struct scan **scan);
+		    struct answer *answer, struct command_rest *rest);
 };
 
 static void add_counters(const struct control_config *config,
@@ -193,19 +194,19 @@ static void add_mount(const struct control_config *config,
 }
 
 static void run_attach(const struct control_config *config, char *argument,
-		       struct answer *answer, struct scan **scan)
+		       struct answer *answer, struct command_rest *rest)
 {
 	(void) argument;
-	(void) scan;
+	(void) rest;
 	answer_error(answer, -EBUSY, "the daemon of %s lives: nothing is to be "
 		     "attached", config->mountpoint);
 }
 
 static void run_ping(const struct control_config *config, char *argument,
-		     struct answer *answer, struct scan **scan)
+		     struct answer *answer, struct command_rest *rest)
 {
 	(void) config;
-	(void) scan;
+	(void) rest;
 	if (*argument) {
 		answer_error(answer, -EINVAL, "ping takes no argument");
 		return;
@@ -215,9 +216,9 @@ static void run_ping(const struct control_config *config, char *argument,
 }
 
 static void run_cancel(const struct control_config *config, char *argument,
-		       struct answer *answer, struct scan **scan)
+		       struct answer *answer, struct command_rest *rest)
 {
-	(void) scan;
+	(void) rest;
 	if (*argument) {
 		answer_error(answer, -EINVAL, "cancel takes no argument");
 		return;
@@ -229,9 +230,9 @@ static void run_cancel(const struct control_config *config, char *argument,
 }
 
 static void run_counters(const struct control_config *config, char *argument,
-			 struct answer *answer, struct scan **scan)
+			 struct answer *answer, struct command_rest *rest)
 {
-	(void) scan;
+	(void) rest;
 	if (*argument) {
 		answer_error(answer, -EINVAL, "counters takes no argument");
 		return;
@@ -242,7 +243,7 @@ static void run_counters(const struct control_config *config, char *argument,
 }
 
 static void run_status(const struct control_config *config, char *argument,
-		       struct answer *answer, struct scan **scan)
+		       struct answer *answer, struct command_rest *rest)
 {
 	int ret;
 
@@ -252,7 +253,7 @@ static void run_status(const struct control_config *config, char *argument,
 		return;
 	}
 	if (!*argument) {
-		ret = scan_create(scan, config->root_fd, config->recovery);
+		ret = scan_create(&rest->scan, config->root_fd, config->recovery);
 		if (ret) {
 			answer_error(answer, ret, "cannot look at the files");
 			return;
@@ -260,14 +261,14 @@ static void run_status(const struct control_config *config, char *argument,
 	}
 	answer_ok(answer);
 	add_mount(config, answer);
-	if (!*scan)
+	if (!rest->scan)
 		answer_end(answer);
 }
 
 static void run_metrics(const struct control_config *config, char *argument,
-			struct answer *answer, struct scan **scan)
+			struct answer *answer, struct command_rest *rest)
 {
-	(void) scan;
+	(void) rest;
 	if (*argument) {
 		answer_error(answer, -EINVAL, "metrics takes no argument");
 		return;
@@ -279,12 +280,12 @@ static void run_metrics(const struct control_config *config, char *argument,
 }
 
 static void run_remount(const struct control_config *config, char *argument,
-			struct answer *answer, struct scan **scan)
+			struct answer *answer, struct command_rest *rest)
 {
 	char message[512] = "";
 	int ret;
 
-	(void) scan;
+	(void) rest;
 	ret = config->remount(config->options_arg, argument, message,
 			      sizeof(message));
 	if (ret) {
@@ -297,12 +298,12 @@ static void run_remount(const struct control_config *config, char *argument,
 
 /* Changes settings if there are any in the argument, and shows all. */
 static void run_set(const struct control_config *config, char *argument,
-		    struct answer *answer, struct scan **scan)
+		    struct answer *answer, struct command_rest *rest)
 {
 	char message[512] = "";
 	int ret = 0;
 
-	(void) scan;
+	(void) rest;
 	if (*argument)
 		ret = config->set(config->options_arg, argument, message,
 				  sizeof(message));
@@ -315,6 +316,25 @@ static void run_set(const struct control_config *config, char *argument,
 	answer_end(answer);
 }
 
+static void run_trace(const struct control_config *config, char *argument,
+		      struct answer *answer, struct command_rest *rest)
+{
+	int ret;
+
+	if (*argument) {
+		answer_error(answer, -EINVAL, "trace takes no argument");
+		return;
+	}
+	ret = trace_create(&rest->trace, config);
+	if (ret) {
+		answer_error(answer, ret, ret == -EBUSY ?
+						  "too many watch already" :
+						  "cannot watch");
+		return;
+	}
+	answer_ok(answer);
+}
+
 static const struct command commands[] = {
 	{ PROTOCOL_ATTACH, run_attach },
 	{ PROTOCOL_CANCEL, run_cancel },
@@ -324,6 +344,7 @@ static const struct command commands[] = {
 	{ PROTOCOL_REMOUNT, run_remount },
 	{ PROTOCOL_SET, run_set },
 	{ PROTOCOL_STATUS, run_status },
+	{ PROTOCOL_TRACE, run_trace },
 };
 
 /* Undoes the escapes of an argument in place. False when one is not known. */
@@ -346,7 +367,7 @@ static bool unescape(char *text)
 }
 
 void command_run(const struct control_config *config, char *text,
-		 size_t length, struct answer *answer, struct scan **scan)
+		 size_t length, struct answer *answer, struct command_rest *rest)
 {
 	char *argument;
 
@@ -369,7 +390,7 @@ void command_run(const struct control_config *config, char *text,
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!strcmp(text, commands[i].name)) {
-			commands[i].run(config, argument, answer, scan);
+			commands[i].run(config, argument, answer, rest);
 			return;
 		}
 	}

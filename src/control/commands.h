@@ -11,14 +11,22 @@
 struct answer;
 struct control_config;
 struct scan;
+struct trace;
+
+/* What an answer needs that goes on; at most one of them is set. */
+struct command_rest {
+	struct scan *scan;
+	struct trace *trace;
+};
 
 /*
  * Answers a request of length bytes; text has room for one more and is
- * changed. When *scan is set, the answer is not complete: the caller steps the
- * scan, which it owns now, to its end and then calls command_scanned().
+ * changed. When something in *rest, which begins as all zero, is set, the answer
+ * is not complete: the caller, who owns it now, steps a scan to its end and then
+ * calls command_scanned(), or runs a trace for as long as the client listens.
  */
 void command_run(const struct control_config *config, char *text,
-		 size_t length, struct answer *answer, struct scan **scan);
+		 size_t length, struct answer *answer, struct command_rest *rest);
 
 /* Says how far a scan is: what keeps the client from losing patience. */
 void command_scanning(const struct scan *scan, struct answer *answer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One client: reads a request, runs its scan if it has one, sends the answer;
- * then the next.
+ * One client: reads a request, runs its scan or its trace if it has one, sends
+ * the answer; then the next.
  */
 #include "control/peer.h"
 
@@ -18,6 +18,7 @@
 #include "control/answer.h"
 #include "control/commands.h"
 #include "control/scan.h"
+#include "control/trace.h"
 
 /* How long others wait at most while a scan goes on. */
 #define SCAN_BUDGET_NS (5 * CLOCK_NS_PER_MS)
@@ -29,7 +30,7 @@ struct peer {
 	int fd;
 	const struct control_config *config;
 	struct answer answer;	/* not all sent, while it has text */
-	struct scan *scan;	/* under way */
+	struct command_rest rest; /* under way */
 	uint64_t last_ns;	/* when a packet came or left */
 	uint64_t news_ns;	/* when the client heard of the scan */
 	char request[PROTOCOL_REQUEST_BYTES + 1];
@@ -50,14 +51,6 @@ int peer_create(struct peer **out, int fd, const struct control_config *config)
 	return 0;
 }
 
-void peer_destroy(struct peer *peer)
-{
-	scan_destroy(peer->scan);
-	answer_clear(&peer->answer);
-	close(peer->fd);
-	free(peer);
-}
-
 int peer_fd(const struct peer *peer)
 {
 	return peer->fd;
@@ -67,21 +60,26 @@ short peer_events(const struct peer *peer)
 {
 	if (peer->answer.length)
 		return POLLOUT;
-	return peer->scan ? 0 : POLLIN;
+	return peer->rest.scan || peer->rest.trace ? 0 : POLLIN;
 }
 
 bool peer_is_busy(const struct peer *peer)
 {
-	return peer->scan;
+	return peer->rest.scan;
 }
 
 uint64_t peer_idle_since(const struct peer *peer)
 {
-	return peer->scan || peer->answer.length ? 0 : peer->last_ns;
+	return peer->rest.scan || peer->rest.trace || peer->answer.length ?
+		       0 : peer->last_ns;
 }
 
 uint64_t peer_deadline(const struct peer *peer)
 {
+	/* who watches may stop reading for a while; it is told what it missed */
+	if (peer->rest.trace)
+		return peer->answer.length ? UINT64_MAX :
+					     trace_due(peer->rest.trace);
 	if (!peer->answer.length)
 		return UINT64_MAX;
 	return peer->last_ns + PROTOCOL_SEND_TIMEOUT_MS * CLOCK_NS_PER_MS;
@@ -104,6 +102,25 @@ static bool send_answer(struct peer *peer)
 	return true;
 }
 
+/* Tells one that watches that there is no more to come, if it still listens. */
+static void end_trace(struct peer *peer)
+{
+	trace_destroy(peer->rest.trace);
+	answer_end(&peer->answer);
+	if (!peer->answer.failed && !send_answer(peer))
+		log_debug(CONTROL, "control: a client that watched is gone");
+}
+
+void peer_destroy(struct peer *peer)
+{
+	scan_destroy(peer->rest.scan);
+	if (peer->rest.trace)
+		end_trace(peer);
+	answer_clear(&peer->answer);
+	close(peer->fd);
+	free(peer);
+}
+
 /* Reads and answers one request. Returns false when the client is gone. */
 static bool receive_request(struct peer *peer)
 {
@@ -122,23 +139,23 @@ static bool receive_request(struct peer *peer)
 		return true;
 	}
 	command_run(peer->config, peer->request, (size_t) n, &peer->answer,
-		    &peer->scan);
+		    &peer->rest);
 	peer->news_ns = peer->last_ns;
 	return true;
 }
 
 static void run_scan(struct peer *peer)
 {
-	int ret = scan_step(peer->scan, SCAN_BUDGET_NS);
+	int ret = scan_step(peer->rest.scan, SCAN_BUDGET_NS);
 	bool first = !peer->answer.length;
 	uint64_t now = clock_now_ns();
 
 	if (ret <= 0) {
-		command_scanned(peer->config, peer->scan, ret, &peer->answer);
-		scan_destroy(peer->scan);
-		peer->scan = NULL;
+		command_scanned(peer->config, peer->rest.scan, ret, &peer->answer);
+		scan_destroy(peer->rest.scan);
+		peer->rest.scan = NULL;
 	} else if (first && now - peer->news_ns >= SCAN_NEWS_NS) {
-		command_scanning(peer->scan, &peer->answer);
+		command_scanning(peer->rest.scan, &peer->answer);
 		peer->news_ns = now;
 	}
 	/* from now on it has time to take it */
@@ -152,13 +169,16 @@ bool peer_run(struct peer *peer, short revents)
 		return false;
 	if (revents & POLLIN && !receive_request(peer))
 		return false;
-	if (peer->scan)
+	if (peer->rest.scan)
 		run_scan(peer);
+	/* what it has not taken yet comes first */
+	if (peer->rest.trace && !peer->answer.length)
+		trace_run(peer->rest.trace, &peer->answer);
 	if (peer->answer.failed) {
 		log_warning("control: no memory for an answer");
 		return false;
 	}
 	if (!send_answer(peer))
 		return false;
-	return clock_now_ns() < peer_deadline(peer);
+	return peer->rest.trace || clock_now_ns() < peer_deadline(peer);
 }

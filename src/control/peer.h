@@ -27,7 +27,10 @@ bool peer_is_busy(const struct peer *peer);
 /* When it was last heard, in ns, if it has no request under way; else 0. */
 uint64_t peer_idle_since(const struct peer *peer);
 
-/* When it must be given up unless something happens; UINT64_MAX for never. */
+/*
+ * When it must be run, to be given up unless something happens, or to be told
+ * what is new; UINT64_MAX for never.
+ */
 uint64_t peer_deadline(const struct peer *peer);
 
 /*

@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
 	&command_recover,
 	&command_set,
 	&command_status,
+	&command_trace,
 	&command_why,
 };
 

@@ -150,6 +150,7 @@ static void recovery_batch_begin(struct recovery_batch *batch)
 		item->mm = survey->mms[i];
 		item->misaligned = survey->misaligned[i];
 		item->error = 0;
+		item->told = HUGETMPFS_REASON_NOT_ASKED;
 		if (!recovery_item_check(batch, item) ||
 		    item->team.reason == HUGETMPFS_REASON_EMPTY ||
 		    item->team.reason == HUGETMPFS_REASON_BEYOND_EOF) {
@@ -226,6 +227,7 @@ static void recovery_item_finish(struct recovery_batch *batch,
 	if (team->reason == HUGETMPFS_REASON_NOT_ASKED)
 		team_give_up(team, recovery_reason(batch, item), item->error);
 	recovery_item_count(recovery, team);
+	recovery_step_end(batch, item);
 	team_show(team->index, &team->now, &extent);
 	extent.reason = (uint8_t) team->reason;
 	extent.error = team->error;
@@ -247,6 +249,7 @@ static void recovery_batch_fail(struct recovery_batch *batch, int error)
 
 	for (item = batch->items; item < batch->items + batch->nr; item++) {
 		item->error = error;
+		item->told = HUGETMPFS_REASON_NOT_ASKED;
 		item->team = (struct team){.index = item->work->index};
 		team_give_up(&item->team, HUGETMPFS_REASON_FAILED, error);
 	}

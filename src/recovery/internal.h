@@ -27,6 +27,7 @@
 #include "recovery/counters.h"
 #include "recovery/latency.h"
 #include "recovery/recovery.h"
+#include "recovery/trace.h"
 #include "team/team.h"
 
 #define RECOVERY_QUEUE_EXTENTS	65536 /* that may be asked for at a time */
@@ -157,6 +158,7 @@ struct recovery_item {
 	bool ahead_did;	   /* ... which made all of them huge */
 	uint64_t ahead_ns; /* its share of what that took */
 	int error;	   /* of the last try */
+	enum hugetmpfs_reason told; /* to who watches; NOT_ASKED: no end yet */
 };
 
 struct recovery_batch {
@@ -225,6 +227,14 @@ struct recovery_window {
 	struct mm_window *window;
 };
 
+/* See trace.h. */
+struct recovery_trace {
+	atomic_uint readers; /* changed with the lock held */
+	pthread_mutex_t lock;
+	uint64_t next; /* lock; number of the next event */
+	struct recovery_trace_event *events; /* lock; NULL without readers */
+};
+
 struct recovery {
 	struct recovery_config config;
 	const struct mm_ops *mm;
@@ -262,6 +272,7 @@ struct recovery {
 	struct recovery_window *windows;
 	struct recovery_scan *scan; /* NULL without */
 	atomic_bool own_policies;   /* files may have one */
+	struct recovery_trace trace;
 };
 
 static inline void recovery_count(struct recovery *recovery,
@@ -405,12 +416,25 @@ bool recovery_batch_again(struct recovery_batch *batch, enum team_step step);
 void recovery_batch_wait(struct recovery_batch *batch, uint64_t ns);
 
 /*
- * step.c: one step of a pass on one extent, which is at it. Timed.
+ * step.c: one step of a pass on one extent, which is at it. Timed, and told to
+ * who watches; so is the end of a work.
  */
 typedef void recovery_step_fn(struct recovery_batch *batch,
 			      struct recovery_item *item);
 void recovery_step_run(struct recovery_batch *batch, struct recovery_item *item,
 		       recovery_step_fn *step);
+void recovery_step_end(struct recovery_batch *batch,
+		       struct recovery_item *item);
+
+/* trace.c */
+static inline bool recovery_is_traced(struct recovery *recovery)
+{
+	return atomic_load_explicit(&recovery->trace.readers,
+				    memory_order_relaxed);
+}
+/* Gives the event its time. */
+void recovery_trace_add(struct recovery *recovery,
+			struct recovery_trace_event *event);
 
 /* throttle.c: what holds up the background, but for the budgets. */
 /*

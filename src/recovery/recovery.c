@@ -33,6 +33,7 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	for (int rank = 0; rank < RECOVERY_NR_RANKS; rank++)
 		TAILQ_INIT(&recovery->queue[rank].works);
 	pthread_mutex_init(&recovery->lock, NULL);
+	pthread_mutex_init(&recovery->trace.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&recovery->wake, &attr);
@@ -69,6 +70,7 @@ void recovery_destroy(struct recovery *recovery)
 	recovery_windows_free(recovery);
 	pthread_cond_destroy(&recovery->pause);
 	pthread_cond_destroy(&recovery->wake);
+	pthread_mutex_destroy(&recovery->trace.lock);
 	pthread_mutex_destroy(&recovery->lock);
 	free(recovery);
 }

@@ -57,7 +57,7 @@ while read -r name; do
 	assert explained "$name"
 done < <(hugetmpfsctl status --no-scan --json "$MNT" |
 	jq -r '.latencies | keys[]')
-for command in cancel counters map metrics recover set status why; do
+for command in cancel counters map metrics recover set status trace why; do
 	for option in $(hugetmpfsctl $command --help | grep -o '^  --[a-z-]*'); do
 		[ "$option" != --help ] || continue
 		sed -n "/^\.SS hugetmpfsctl $command /,/^\.S/p" "$man8" |
@@ -143,7 +143,7 @@ complete_words() # WORD...
 	echo "${COMPREPLY[*]}"
 }
 assert_eq "$(complete_words hugetmpfsctl "")" \
-	"cancel counters map metrics recover set status why --help --version" "commands"
+	"cancel counters map metrics recover set status trace why --help --version" "commands"
 assert_eq "$(complete_words hugetmpfsctl re)" recover "a command"
 assert_eq "$(complete_words hugetmpfsctl recover --d)" --dry-run "an option"
 assert_eq "$(complete_words hugetmpfsctl status "$MNT")" "$MNT" "a mount"
