@@ -310,6 +310,9 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 			if (item->team.step == TEAM_COLLAPSE &&
 			    recovery_item_check(batch, item)) {
 				recovery_collapse_ahead(batch, item);
+				/* it looks once more whether it should go on */
+				if (item->team.step != TEAM_COLLAPSE)
+					continue;
 				recovery_step_run(batch, item,
 						  recovery_collapse_one);
 			}
