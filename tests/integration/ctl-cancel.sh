@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# timeout: 240
 # hugetmpfsctl recover --range and --no-wait, and hugetmpfsctl cancel: parts of
 # files, recovery that nobody waits for, and its end by somebody else.
 # sanitized

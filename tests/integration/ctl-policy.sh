@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# timeout: 240
 # The policy of files, user.hugetmpfs.recover: what values it takes, who passes
 # it on, and that the background does as it says.
 # sanitized
