@@ -58,6 +58,8 @@ static int trace_show(const char *path, bool json)
 	int ret = hugetmpfs_connect(&connection, path);
 
 	if (!ret) {
+		/* with a time limit, a stop and a continue would interrupt it */
+		hugetmpfs_set_timeout(connection, 0);
 		ret = hugetmpfs_request(connection, PROTOCOL_TRACE, NULL,
 					trace_line, &output, message,
 					sizeof(message));

@@ -59,6 +59,13 @@ small 64
 "$ctl" recover --quiet "$file"
 assert_status 0 "$ctl" status --no-scan "$MNT"
 kill -CONT $slow
+again() # a line that came after the stop
+{
+	small 2
+	"$ctl" recover --quiet "$file"
+	read -r -t 1 heading <&8
+}
+wait_for 60 again
 kill -TERM $slow
 exec 8<&-
 wait $slow || :
