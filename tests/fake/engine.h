@@ -7,6 +7,7 @@
 #ifndef FAKE_ENGINE_H
 #define FAKE_ENGINE_H
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,6 +100,32 @@ static inline void engine_recover(struct engine *engine, struct caller *caller,
 					 nr, flags, caller_done, caller, NULL),
 			 0);
 	caller_wait(caller);
+}
+
+static inline void engine_offer(struct engine *engine, uint64_t first,
+				uint32_t nr)
+{
+	assert_int_equal(recovery_offer(engine->recovery, &engine->file, first,
+					nr), 0);
+}
+
+/* Changes the settings that text names. */
+static inline void engine_set(struct engine *engine, const char *text)
+{
+	struct recovery_settings settings;
+	char error[256];
+
+	recovery_settings_get(engine->recovery, &settings);
+	assert_int_equal(recovery_settings_parse(&settings, text, error,
+						 sizeof(error)), 0);
+	assert_int_equal(recovery_settings_set(engine->recovery, &settings), 0);
+}
+
+static inline void engine_wait_count(struct engine *engine,
+				     enum recovery_counter which, uint64_t nr)
+{
+	while (atomic_load(&engine->counters.count[which]) < nr)
+		sched_yield();
 }
 
 #define engine_count(engine, name) \

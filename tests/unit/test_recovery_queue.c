@@ -40,30 +40,6 @@ static void submit(struct caller *who, uint64_t first, uint32_t nr)
 			 0);
 }
 
-static void offer(uint64_t first, uint32_t nr)
-{
-	assert_int_equal(recovery_offer(engine.recovery, &engine.file, first,
-					nr),
-			 0);
-}
-
-static void set(const char *text)
-{
-	struct recovery_settings settings;
-	char error[256];
-
-	recovery_settings_get(engine.recovery, &settings);
-	assert_int_equal(recovery_settings_parse(&settings, text, error,
-						 sizeof(error)), 0);
-	assert_int_equal(recovery_settings_set(engine.recovery, &settings), 0);
-}
-
-static void wait_count(enum recovery_counter which, uint64_t nr)
-{
-	while (atomic_load(&engine.counters.count[which]) < nr)
-		sched_yield();
-}
-
 static void wait_load(unsigned queued, unsigned running)
 {
 	struct recovery_load load;
@@ -106,13 +82,13 @@ static void test_order(void **state)
 	engine.fake.hook = order_hook;
 	submit(&caller, 0, 1);
 	gate_wait();
-	offer(20, 2);
-	offer(41, 1);
-	offer(10, 1);
-	offer(11, 1);
+	engine_offer(&engine, 20, 2);
+	engine_offer(&engine, 41, 1);
+	engine_offer(&engine, 10, 1);
+	engine_offer(&engine, 11, 1);
 	submit(&second, 30, 1);
 	gate_open();
-	wait_count(RECOVERY_COUNT_recov_completed, 7);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 7);
 	wait_load(0, 0);
 	assert_int_equal(nr_order, 7);
 	for (unsigned i = 0; i < 7; i++)
@@ -128,11 +104,11 @@ static void test_dedupe(void **state)
 	gate_close(&engine.fake, FAKE_COLLAPSE, 0);
 	submit(&caller, 0, 1);
 	gate_wait();
-	offer(5, 2);
-	offer(6, 2);
-	offer(5, 2);
+	engine_offer(&engine, 5, 2);
+	engine_offer(&engine, 6, 2);
+	engine_offer(&engine, 5, 2);
 	gate_open();
-	wait_count(RECOVERY_COUNT_recov_completed, 4);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 4);
 	wait_load(0, 0);
 	assert_int_equal(engine_count(&engine, work_queued), 4);
 	assert_int_equal(engine_count(&engine, work_already), 3);
@@ -146,9 +122,9 @@ static void test_raise(void **state)
 {
 	(void) state;
 	engine_start(&engine, 1);
-	set("bytes_per_second=1");
-	offer(6, 3);
-	wait_count(RECOVERY_COUNT_recov_completed, 1);
+	engine_set(&engine, "bytes_per_second=1");
+	engine_offer(&engine, 6, 3);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 1);
 	wait_load(2, 0);
 	submit(&caller, 7, 1);
 	caller_wait(&caller);
@@ -157,8 +133,8 @@ static void test_raise(void **state)
 	wait_load(1, 0);
 	assert_int_equal(engine.fake.extents[8].collapsed, 0);
 	/* the wait ends with the limit */
-	set("bytes_per_second=0");
-	wait_count(RECOVERY_COUNT_recov_completed, 3);
+	engine_set(&engine, "bytes_per_second=0");
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 3);
 	engine_stop(&engine);
 }
 
@@ -169,7 +145,7 @@ static void test_ask_running(void **state)
 	engine_start(&engine, 2);
 	fake_mm_set(&engine.fake, 3, PAGES - 2, 2, false);
 	gate_close(&engine.fake, FAKE_WILLNEED, 3);
-	offer(3, 1);
+	engine_offer(&engine, 3, 1);
 	gate_wait();
 	/* from here on it has more holes than the background may fill */
 	fake_mm_set(&engine.fake, 3, PAGES - 200, 0, false);
@@ -190,14 +166,14 @@ static void test_max_holes(void **state)
 	engine_start(&engine, 1);
 	fake_mm_set(&engine.fake, 1, PAGES - 64, 0, false);
 	fake_mm_set(&engine.fake, 2, PAGES - 65, 0, false);
-	offer(1, 3);
-	wait_count(RECOVERY_COUNT_recov_completed, 2);
+	engine_offer(&engine, 1, 3);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 2);
 	wait_load(0, 0);
 	assert_int_equal(engine.fake.extents[1].collapsed, 1);
 	assert_int_equal(engine.fake.extents[2].collapsed, 0);
-	set("max_holes=65");
-	offer(2, 1);
-	wait_count(RECOVERY_COUNT_recov_completed, 3);
+	engine_set(&engine, "max_holes=65");
+	engine_offer(&engine, 2, 1);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 3);
 	fake_mm_set(&engine.fake, 4, 1, 0, false);
 	engine_recover(&engine, &caller, 4, 1, 0);
 	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
@@ -209,13 +185,13 @@ static void test_full(void **state)
 {
 	(void) state;
 	engine_start(&engine, 1);
-	set("bytes_per_second=1");
-	offer(0, 2);
-	wait_count(RECOVERY_COUNT_recov_completed, 1);
+	engine_set(&engine, "bytes_per_second=1");
+	engine_offer(&engine, 0, 2);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 1);
 	wait_load(1, 0);
 	for (int i = 0; i < 31; i++)
-		offer(512, 512);
-	offer(1, 510);
+		engine_offer(&engine, 512, 512);
+	engine_offer(&engine, 1, 510);
 	assert_int_equal(engine_count(&engine, work_too_many), 0);
 	assert_int_equal(recovery_offer(engine.recovery, &engine.file, 1, 3),
 			 -EAGAIN);
@@ -234,8 +210,8 @@ static void test_off(void **state)
 	submit(&caller, 0, 40);
 	gate_wait();
 	submit(&second, 100, 2);
-	offer(200, 100);
-	set("recoveries=0");
+	engine_offer(&engine, 200, 100);
+	engine_set(&engine, "recoveries=0");
 	caller_wait(&second);
 	assert_int_equal(second.error, 0);
 	assert_int_equal(second.nr, 2);
@@ -253,7 +229,7 @@ static void test_off(void **state)
 		assert_int_equal(caller.extents[i].reason,
 				 HUGETMPFS_REASON_POLICY);
 	wait_load(0, 0);
-	set("recoveries=2");
+	engine_set(&engine, "recoveries=2");
 	engine_recover(&engine, &second, 300, 10, 0);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(second.extents[i].reason,
@@ -270,13 +246,13 @@ static void test_limit(void **state)
 	engine_start(&engine, 3);
 	gate_close(&engine.fake, FAKE_LOOK, 0);
 	for (int i = 0; i < 3; i++)
-		offer(0, 1);
+		engine_offer(&engine, 0, 1);
 	while (gate_waiting() != 3)
 		sched_yield();
 	submit(&caller, 5, 1);
-	set("recoveries=4");
+	engine_set(&engine, "recoveries=4");
 	caller_wait(&caller);
-	set("recoveries=1");
+	engine_set(&engine, "recoveries=1");
 	submit(&second, 6, 1);
 	gate_open();
 	caller_wait(&second);
@@ -296,7 +272,7 @@ static void *change_settings(void *arg)
 	atomic_bool *stop = arg;
 
 	for (unsigned i = 0; !atomic_load(stop); i++)
-		set(texts[i % (sizeof(texts) / sizeof(texts[0]))]);
+		engine_set(&engine, texts[i % (sizeof(texts) / sizeof(texts[0]))]);
 	return NULL;
 }
 
@@ -323,7 +299,7 @@ static void test_change(void **state)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	set("recoveries=8,cpu_percent=0,bytes_per_second=0");
+	engine_set(&engine, "recoveries=8,cpu_percent=0,bytes_per_second=0");
 	engine_recover(&engine, &caller, 0, 512, 0);
 	for (unsigned i = 0; i < 512; i++) {
 		assert_int_equal(caller.extents[i].reason,

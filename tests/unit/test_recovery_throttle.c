@@ -23,30 +23,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static void offer(uint64_t first, uint32_t nr)
-{
-	assert_int_equal(recovery_offer(engine.recovery, &engine.file, first,
-					nr),
-			 0);
-}
-
-static void set(const char *text)
-{
-	struct recovery_settings settings;
-	char error[256];
-
-	recovery_settings_get(engine.recovery, &settings);
-	assert_int_equal(recovery_settings_parse(&settings, text, error,
-						 sizeof(error)), 0);
-	assert_int_equal(recovery_settings_set(engine.recovery, &settings), 0);
-}
-
-static void wait_count(enum recovery_counter which, uint64_t nr)
-{
-	while (atomic_load(&engine.counters.count[which]) < nr)
-		sched_yield();
-}
-
 static void ask(uint64_t index)
 {
 	engine_recover(&engine, &caller, index, 1, 0);
@@ -75,7 +51,7 @@ static void start_stalled(void)
 	engine.fake.hook = stall_hook;
 	engine.fake.hook_arg = &engine.fake;
 	engine_start(&engine, 2);
-	offer(0, 4);
+	engine_offer(&engine, 0, 4);
 	while (fake_mm_called(&engine.fake, FAKE_PRESSURE) < 3)
 		sched_yield();
 	assert_int_equal(engine_count(&engine, work_queued), 0);
@@ -89,7 +65,7 @@ static void test_pressure(void **state)
 	ask(10);
 	assert_int_equal(engine_count(&engine, recov_completed), 1);
 	atomic_store(&stalled, false);
-	wait_count(RECOVERY_COUNT_recov_completed, 5);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 5);
 	engine_stop(&engine);
 }
 
@@ -97,13 +73,13 @@ static void test_pressure_set(void **state)
 {
 	(void) state;
 	start_stalled();
-	set("pressure_percent=0");
-	wait_count(RECOVERY_COUNT_recov_completed, 4);
+	engine_set(&engine, "pressure_percent=0");
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 4);
 	engine_stop(&engine);
 	/* nor does it keep the engine from its end, or from being off */
 	fake_mm_init(&engine.fake, 64);
 	start_stalled();
-	set("recoveries=0");
+	engine_set(&engine, "recoveries=0");
 	engine_stop(&engine);
 	fake_mm_init(&engine.fake, 64);
 	start_stalled();
@@ -117,16 +93,16 @@ static void test_pressure_blind(void **state)
 	engine.fake.pressure.avg10 = 9000;
 	engine.fake.absent = 1u << MM_PRESSURE;
 	engine_start(&engine, 1);
-	offer(0, 2);
-	wait_count(RECOVERY_COUNT_recov_completed, 2);
+	engine_offer(&engine, 0, 2);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 2);
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_PRESSURE), 0);
 	engine_stop(&engine);
 	fake_mm_init(&engine.fake, 64);
 	engine.fake.pressure.avg10 = 9000;
 	fake_mm_fail(&engine.fake, FAKE_PRESSURE, FAKE_ANY, -EIO, 100);
 	engine_start(&engine, 1);
-	offer(0, 2);
-	wait_count(RECOVERY_COUNT_recov_completed, 2);
+	engine_offer(&engine, 0, 2);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 2);
 	engine_stop(&engine);
 }
 
@@ -135,8 +111,8 @@ static void test_blocks(void **state)
 	(void) state;
 	engine.fake.blocks = 1;
 	engine_start(&engine, 1);
-	offer(0, 3);
-	wait_count(RECOVERY_COUNT_reasons + HUGETMPFS_REASON_NO_HUGE_PAGE, 2);
+	engine_offer(&engine, 0, 3);
+	engine_wait_count(&engine, RECOVERY_COUNT_reasons + HUGETMPFS_REASON_NO_HUGE_PAGE, 2);
 	assert_int_equal(engine_count(&engine, recov_completed), 1);
 	assert_int_equal(engine_count(&engine, huge_failed), 2);
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_FREE_BLOCKS), 1);
@@ -145,9 +121,9 @@ static void test_blocks(void **state)
 	engine.fake.blocks = 0;
 	ask(1);
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_FREE_BLOCKS), 1);
-	set("free_block=off");
-	offer(2, 1);
-	wait_count(RECOVERY_COUNT_recov_completed, 3);
+	engine_set(&engine, "free_block=off");
+	engine_offer(&engine, 2, 1);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 3);
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_FREE_BLOCKS), 1);
 	engine_stop(&engine);
 }
@@ -159,8 +135,8 @@ static void test_blocks_blind(void **state)
 	engine.fake.blocks = 0;
 	fake_mm_fail(&engine.fake, FAKE_FREE_BLOCKS, FAKE_ANY, -EIO, 1);
 	engine_start(&engine, 1);
-	offer(0, 3);
-	wait_count(RECOVERY_COUNT_recov_completed, 3);
+	engine_offer(&engine, 0, 3);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 3);
 	engine_stop(&engine);
 }
 
@@ -171,9 +147,9 @@ static void test_compact(void **state)
 	engine.fake.blocks = 0;
 	engine.fake.compactable = 2;
 	engine_start(&engine, 1);
-	set("compact=on");
-	offer(0, 4);
-	wait_count(RECOVERY_COUNT_reasons + HUGETMPFS_REASON_NO_HUGE_PAGE, 2);
+	engine_set(&engine, "compact=on");
+	engine_offer(&engine, 0, 4);
+	engine_wait_count(&engine, RECOVERY_COUNT_reasons + HUGETMPFS_REASON_NO_HUGE_PAGE, 2);
 	assert_int_equal(engine_count(&engine, recov_completed), 2);
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_COMPACT), 1);
 	engine_stop(&engine);
@@ -197,10 +173,10 @@ static void test_gap(void **state)
 	(void) state;
 	engine.fake.hook = slow_hook;
 	engine_start(&engine, 1);
-	set("latency_us=50000,cpu_percent=0");
+	engine_set(&engine, "latency_us=50000,cpu_percent=0");
 	begun_ns = clock_now_ns();
-	offer(0, 4);
-	wait_count(RECOVERY_COUNT_recov_completed, 4);
+	engine_offer(&engine, 0, 4);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 4);
 	assert_true(clock_now_ns() - begun_ns >=
 		    4 * 50 * CLOCK_NS_PER_MS + 3 * 3 * CLOCK_NS_PER_MS);
 	engine_stop(&engine);
@@ -216,10 +192,10 @@ static void test_gap_swapin(void **state)
 	for (int i = 0; i < 2; i++)
 		fake_mm_set(&engine.fake, i, 0, HUGETMPFS_EXTENT_PAGES, false);
 	engine_start(&engine, 1);
-	set("latency_us=50000,cpu_percent=0");
+	engine_set(&engine, "latency_us=50000,cpu_percent=0");
 	begun_ns = clock_now_ns();
-	offer(0, 2);
-	wait_count(RECOVERY_COUNT_recov_completed, 2);
+	engine_offer(&engine, 0, 2);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 2);
 	assert_true(clock_now_ns() - begun_ns >=
 		    4 * 50 * CLOCK_NS_PER_MS + 3 * 3 * CLOCK_NS_PER_MS);
 	engine_stop(&engine);
@@ -232,10 +208,10 @@ static void test_rate(void **state)
 
 	(void) state;
 	engine_start(&engine, 4);
-	set("bytes_per_second=40m");
+	engine_set(&engine, "bytes_per_second=40m");
 	begun_ns = clock_now_ns();
-	offer(0, 12);
-	wait_count(RECOVERY_COUNT_recov_completed, 12);
+	engine_offer(&engine, 0, 12);
+	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 12);
 	/* 24 MiB, of which 4 MiB go at once */
 	assert_true(clock_now_ns() - begun_ns >= 450 * CLOCK_NS_PER_MS);
 	engine_stop(&engine);
