@@ -126,6 +126,7 @@ struct recovery_mm {
 	uint64_t addr;
 	uint64_t group; /* memory cgroup, 0: not known */
 	bool by_pte;
+	bool tried; /* and could not be the recovery mm */
 };
 
 /* A mapper that uses an extent by small entries. */

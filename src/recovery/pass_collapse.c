@@ -49,24 +49,31 @@ static bool recovery_collapse_final(struct recovery_batch *batch,
 	       view.addr == item->mm.addr;
 }
 
-/* Puts another mapper that uses the extent in the place of a bad one. */
+/*
+ * Puts another mapper that uses the extent in the place of a bad one, which may
+ * take the huge page when there is one.
+ */
 static void recovery_collapse_next_mm(struct recovery_batch *batch,
 				      struct recovery_item *item)
 {
 	struct recovery_survey *survey = &batch->survey;
+	struct recovery_mm bad = item->mm;
 	struct recovery_remap *remap;
 
-	recovery_count(batch->recovery, RECOVERY_COUNT_remap_untried,
-		       item->mm.by_pte);
+	bad.tried = true;
 	item->mm = (struct recovery_mm){0};
 	for (size_t i = 0; i < survey->nr_remaps; i++) {
 		remap = &survey->remaps[i];
-		if (remap->index != item->team.index || !remap->mm.addr)
+		if (remap->index != item->team.index || !remap->mm.addr ||
+		    remap->mm.tried)
 			continue;
 		item->mm = remap->mm;
 		remap->mm.addr = 0;
-		return;
+		break;
 	}
+	/* without memory to remember it, it costs that mapper a page fault */
+	if (bad.by_pte)
+		recovery_survey_add_remap(survey, item->team.index, &bad);
 }
 
 /* Puts a mapper of the cgroup that pays in the place of another one. */

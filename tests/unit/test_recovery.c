@@ -227,6 +227,17 @@ static void test_mapper_fails(void **state)
 	assert_int_equal(engine.fake.mappers[1].collapses, 1);
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_COLLAPSE), 4);
 
+	/* one that only could not make it gets it in the end */
+	engine.fake.mappers[1].present = false;
+	mapper->by_pte[5] = true;
+	fake_mm_fail(&engine.fake, FAKE_MAPPER_COLLAPSE, 5, -EINVAL, 1);
+	engine_recover(&engine, &caller, 5, 1, 0);
+	assert_int_equal(caller.extents[0].passes,
+			 HUGETMPFS_PASS_COLLAPSE | HUGETMPFS_PASS_REMAP);
+	assert_int_equal(fake_mm_called(&engine.fake, FAKE_COLLAPSE), 5);
+	assert_int_equal(mapper->collapses, 0);
+	assert_true(mapper->by_pmd[5]);
+
 	engine_stop(&engine);
 }
 
