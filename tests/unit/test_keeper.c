@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/mountinfo.h"
+#include "keeper/deaths.h"
 #include "keeper/report.h"
 #include "keeper/request.h"
 #include "keeper/runtime.h"
@@ -116,6 +117,29 @@ static void test_mountinfo(void **state)
 	assert_int_equal(mountinfo_by_id(-1, &root), -ENOENT);
 }
 
+static void test_deaths(void **state)
+{
+	struct deaths deaths = { 0 };
+	uint64_t now = 1000000;
+
+	(void) state;
+	for (int i = 0; i < DEATHS_MAX; i++)
+		assert_false(deaths_add(&deaths, now++, false));
+	for (int i = 0; i < DEATHS_MAX_KILLS; i++)
+		assert_false(deaths_add(&deaths, now++, true));
+	assert_true(deaths_add(&deaths, now, false));
+	now += DEATHS_WINDOW_MS;
+	assert_false(deaths_add(&deaths, now, false));
+	/* seldom enough it may go on for ever */
+	for (int i = 0; i < 100 * DEATHS_MAX; i++) {
+		now += DEATHS_WINDOW_MS / DEATHS_MAX + 1;
+		assert_false(deaths_add(&deaths, now, false));
+	}
+	for (int i = 0; i < DEATHS_MAX_KILLS; i++)
+		deaths_add(&deaths, now, true);
+	assert_true(deaths_add(&deaths, now, true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +148,7 @@ int main(void)
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_mountinfo),
+		cmocka_unit_test(test_deaths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
