@@ -120,6 +120,8 @@ static int run_keeper(const struct options *options, const char *mountpoint,
 		.mount_flags = options->mount_flags,
 		.atime_attr = options_atime_attr(options->mount_flags),
 		.tmpfs_options = options->tmpfs,
+		/* without passthrough files without a name would be lost */
+		.takes_over = options->passthrough,
 		.parent_fd = parent_fd,
 	};
 	char *text = options_text(options);

@@ -25,6 +25,7 @@
 
 #include "fuse/ops.h"
 #include "namespace/creds.h"
+#include "namespace/journal.h"
 
 struct fd_path fd_path(int fd)
 {
@@ -80,6 +81,27 @@ bool room_may_come(struct server *server, int ret)
 	return true;
 }
 
+bool attr_of_removed(struct server *server, uint64_t nodeid, struct stat *st)
+{
+	struct table_record *record = inode_record(server->inodes, nodeid);
+
+	if (!record || !atomic_load(&record->has_attr))
+		return false;
+	*st = (struct stat){
+		.st_ino = record->ino,
+		.st_mode = record->mode,
+		.st_uid = record->uid,
+		.st_gid = record->gid,
+		.st_rdev = record->rdev,
+		.st_size = (off_t) record->size,
+		.st_blksize = 4096,
+		.st_atim = { record->seconds[0], record->nanoseconds[0] },
+		.st_mtim = { record->seconds[1], record->nanoseconds[1] },
+		.st_ctim = { record->seconds[2], record->nanoseconds[2] },
+	};
+	return true;
+}
+
 int attr_get(struct server *server, uint64_t nodeid, struct stat *st)
 {
 	struct inode *inode = inode_find(server->inodes, nodeid);
@@ -96,6 +118,8 @@ int attr_get(struct server *server, uint64_t nodeid, struct stat *st)
 	if (held)
 		return ret;
 	fd = inode_open(server->inodes, nodeid, O_PATH | O_NOFOLLOW);
+	if (fd == -ESTALE && attr_of_removed(server, nodeid, st))
+		return 0;
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, st))
@@ -123,12 +147,13 @@ double attr_timeout(struct server *server, uint64_t nodeid,
 		    const struct stat *st)
 {
 	struct inode *inode = inode_find(server->inodes, nodeid);
+	struct table_record *record = inode_record(server->inodes, nodeid);
 	bool cacheable = true;
 
-	if (!inode || !S_ISREG(st->st_mode))
+	if (!inode || !record || !S_ISREG(st->st_mode))
 		return SERVER_FOREVER;
 	inode_lock(server->inodes, nodeid);
-	if (inode->nwriters) {
+	if (atomic_load(&record->nwriters)) {
 		cacheable = false;
 	} else if (inode->maybe_mapped) {
 		cacheable = has_no_writer(server, nodeid);
@@ -169,9 +194,17 @@ int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry)
 	return 0;
 }
 
+void entry_forget_nodeid(struct server *server, uint64_t nodeid,
+			 uint64_t nlookup)
+{
+	backing_id_close(server,
+			 inode_forget(server->inodes, nodeid, nlookup));
+}
+
 void entry_forget(struct server *server, const struct fuse_entry_param *entry)
 {
-	inode_forget(server->inodes, entry->ino, 1);
+	journal_uncount(entry->ino);
+	entry_forget_nodeid(server, entry->ino, 1);
 }
 
 int entry_open(int parent_fd, const char *name)
@@ -188,17 +221,17 @@ void entry_reply(fuse_req_t req, int fd)
 	int ret;
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	ret = entry_fill(server, fd, &entry);
 	close(fd);
 	if (ret) {
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 		return;
 	}
 	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
 	/* the kernel does not forget what it never got */
-	if (fuse_reply_entry(req, &entry) == -ENOENT)
+	if (reply_entry(req, &entry) == -ENOENT)
 		entry_forget(server, &entry);
 }

@@ -7,6 +7,9 @@
  * to a limit, so a request that takes long (a large fallocate) keeps no other
  * one waiting. The fd is never cloned: requests read through a clone would be
  * lost with this process (FACTS K1).
+ *
+ * Each thread receives into its slot of the journal, where the next process
+ * finds what this one was working on when it died.
  */
 #include <errno.h>
 #include <linux/fuse.h>
@@ -14,21 +17,27 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "fuse/ops.h"
 #include "namespace/creds.h"
 
-#define MAX_THREADS 64
+#define MAX_THREADS JOURNAL_NR_SLOTS
 #define STACK_BYTES (256 * 1024)
+
+struct worker {
+	struct loop *loop;
+	struct journal_slot *slot;
+	pthread_t thread;
+};
 
 struct loop {
 	struct server *server;
-	_Atomic uint64_t *counters; /* requests by opcode */
 	atomic_int nr_idle;
 	atomic_bool stopping; /* no thread is started any more */
 	pthread_mutex_t mutex; /* the fields below */
-	pthread_t threads[MAX_THREADS];
+	struct worker workers[MAX_THREADS];
 	unsigned nr_threads;
 };
 
@@ -37,6 +46,7 @@ static void *serve(void *arg);
 /* Starts one more thread. Failing is no harm while others run. */
 static int start_thread(struct loop *loop)
 {
+	struct worker *worker;
 	pthread_attr_t attr;
 	int ret = 0;
 
@@ -45,8 +55,11 @@ static int start_thread(struct loop *loop)
 	pthread_mutex_lock(&loop->mutex);
 	if (loop->nr_threads < MAX_THREADS && !atomic_load(&loop->stopping)) {
 		atomic_fetch_add(&loop->nr_idle, 1);
-		ret = -pthread_create(&loop->threads[loop->nr_threads], &attr,
-				      serve, loop);
+		worker = &loop->workers[loop->nr_threads];
+		worker->loop = loop;
+		worker->slot = table_journal(loop->server->config.table) +
+			       loop->nr_threads;
+		ret = -pthread_create(&worker->thread, &attr, serve, worker);
 		if (ret)
 			atomic_fetch_sub(&loop->nr_idle, 1);
 		else
@@ -57,38 +70,73 @@ static int start_thread(struct loop *loop)
 	return ret;
 }
 
-static void count(struct loop *loop, const struct fuse_buf *buf)
+static void count(struct server *server, const void *request)
 {
+	_Atomic uint64_t *counters = table_counters(server->config.table) +
+				     TABLE_COUNTERS_REQUESTS;
 	struct fuse_in_header header;
 
-	memcpy(&header, buf->mem, sizeof(header));
+	memcpy(&header, request, sizeof(header));
 	if (header.opcode < TABLE_NR_REQUESTS)
-		atomic_fetch_add_explicit(&loop->counters[header.opcode], 1,
+		atomic_fetch_add_explicit(&counters[header.opcode], 1,
 					  memory_order_relaxed);
 }
 
-/* Takes one request and answers it. False when there will be no more. */
-static bool serve_one(struct loop *loop, struct fuse_buf *buf)
+void loop_handle(struct server *server, struct journal_slot *slot)
 {
-	struct fuse_session *session = loop->server->session;
-	int ret = fuse_session_receive_buf(session, buf);
+	struct fuse_in_header header;
+	struct fuse_buf buf = { .mem = slot->request };
 
-	if (ret == -EINTR || ret == -EAGAIN)
-		return true;
-	if (ret <= 0)
+	memcpy(&header, slot->request, sizeof(header));
+	buf.size = header.len;
+	fuse_session_process_buf(server->session, &buf);
+}
+
+/*
+ * Waits for a request. Returns its length, 0 when there was none after all, or
+ * -ENODEV when there will be no more, or another negative errno.
+ */
+static ssize_t receive(struct server *server, void *request, size_t room)
+{
+	ssize_t n = read(server->config.fuse_fd, request, room);
+
+	if (n >= (ssize_t) sizeof(struct fuse_in_header))
+		return n;
+	if (n >= 0)
+		return -EIO;
+	/* ENOENT: it was interrupted before it was received */
+	if (errno == EINTR || errno == EAGAIN || errno == ENOENT)
+		return 0;
+	return -errno;
+}
+
+/* Takes one request and answers it. False when there will be no more. */
+static bool serve_one(struct loop *loop, struct journal_slot *slot)
+{
+	struct server *server = loop->server;
+	ssize_t n = receive(server, slot->request, sizeof(slot->request));
+
+	if (n < 0) {
+		fuse_session_exit(server->session);
+		if (n != -ENODEV)
+			server->error = (int) n;
 		return false;
+	}
+	if (!n)
+		return true;
 	if (atomic_fetch_sub(&loop->nr_idle, 1) == 1)
 		start_thread(loop);
-	count(loop, buf);
-	fuse_session_process_buf(session, buf);
+	count(server, slot->request);
+	loop_handle(server, slot);
+	journal_clear(slot);
 	atomic_fetch_add(&loop->nr_idle, 1);
-	return !fuse_session_exited(session);
+	return !fuse_session_exited(server->session);
 }
 
 static void *serve(void *arg)
 {
-	struct loop *loop = arg;
-	struct fuse_buf buf = { 0 };
+	struct worker *worker = arg;
+	struct loop *loop = worker->loop;
 	int ret = creds_thread_init();
 
 	if (ret) {
@@ -97,9 +145,10 @@ static void *serve(void *arg)
 		fuse_session_exit(loop->server->session);
 		loop->server->error = ret;
 	}
-	while (!ret && serve_one(loop, &buf))
+	journal_prepare(worker->slot);
+	journal_use(worker->slot, false);
+	while (!ret && serve_one(loop, worker->slot))
 		;
-	free(buf.mem);
 	return NULL;
 }
 
@@ -107,24 +156,51 @@ static void *serve(void *arg)
  * Answers the kernel's first request, in the calling thread: from there on it
  * is known whether this kernel will do.
  */
-static int answer_init(struct loop *loop)
+static int answer_init(struct server *server)
 {
-	struct server *server = loop->server;
-	struct fuse_buf buf = { 0 };
+	struct fuse_buf buf = { .mem = malloc(JOURNAL_BYTES) };
+	ssize_t n;
 	int ret;
 
+	if (!buf.mem)
+		return -ENOMEM;
 	do {
-		ret = fuse_session_receive_buf(server->session, &buf);
-	} while (ret == -EINTR || ret == -EAGAIN);
-	if (ret > 0) {
-		count(loop, &buf);
+		n = receive(server, buf.mem, JOURNAL_BYTES);
+	} while (!n);
+	if (n > 0) {
+		buf.size = (size_t) n;
+		count(server, buf.mem);
+		table_save_init(server->config.table, buf.mem, buf.size);
 		fuse_session_process_buf(server->session, &buf);
 		ret = server->error;
-	} else if (!ret) {
-		ret = -ENODEV; /* unmounted before it began */
+	} else {
+		ret = (int) n; /* -ENODEV: unmounted before it began */
 	}
 	free(buf.mem);
 	return ret;
+}
+
+/* Makes the session ready to serve. Returns 0 or a negative errno. */
+static int begin(struct server *server)
+{
+	int ret;
+
+	if (takeover_is_due(server)) {
+		ret = takeover_run(server);
+		if (ret)
+			log_error("cannot take over from the daemon before: %s",
+				  strerror(-ret));
+		return ret;
+	}
+	ret = answer_init(server);
+	if (ret || !server->config.passthrough)
+		return ret;
+	ret = passthrough_probe(server);
+	if (ret >= 0)
+		return 0;
+	log_error("the kernel does not pass file I/O through: %s",
+		  strerror(-ret));
+	return -EOPNOTSUPP;
 }
 
 static void join_threads(struct loop *loop)
@@ -138,7 +214,7 @@ static void join_threads(struct loop *loop)
 		pthread_mutex_unlock(&loop->mutex);
 		if (i >= nr)
 			return;
-		pthread_join(loop->threads[i], NULL);
+		pthread_join(loop->workers[i].thread, NULL);
 	}
 }
 
@@ -146,23 +222,12 @@ int loop_run(struct server *server)
 {
 	struct loop loop = {
 		.server = server,
-		.counters = table_counters(server->config.table) +
-			    TABLE_COUNTERS_REQUESTS,
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
-	int ret = answer_init(&loop);
+	int ret = begin(server);
 
-	if (ret)
-		return ret;
-	if (server->config.passthrough) {
-		ret = passthrough_probe(server);
-		if (ret) {
-			log_error("the kernel does not pass file I/O through: %s",
-				  strerror(-ret));
-			return -EOPNOTSUPP;
-		}
-	}
-	ret = start_thread(&loop);
+	if (!ret)
+		ret = start_thread(&loop);
 	if (ret)
 		return ret;
 	if (server->config.ready)

@@ -18,6 +18,7 @@
 
 #include "fuse/server.h"
 #include "namespace/inode.h"
+#include "namespace/journal.h"
 
 /*
  * How long the kernel may keep what it was told. This mount is the only way to
@@ -25,6 +26,9 @@
  * them; attributes that a mapping may change behind it are not kept at all.
  */
 #define SERVER_FOREVER (365.0 * 24 * 60 * 60)
+
+/* Of the open directories, by handle. */
+#define SERVER_NR_BUCKETS 256
 
 struct server {
 	struct server_config config;
@@ -35,6 +39,8 @@ struct server {
 	pthread_mutex_t calls_mutex;
 	pthread_cond_t calls_fewer;
 	LIST_HEAD(, recover_call) calls; /* calls_mutex; recoveries under way */
+	pthread_mutex_t directories_mutex;
+	LIST_HEAD(, directory) directories[SERVER_NR_BUCKETS]; /* that mutex */
 };
 
 /* Path by which an O_PATH fd is handed to calls that take no such fd. */
@@ -89,8 +95,20 @@ void attr_uncache(struct server *server, uint64_t nodeid);
 int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry);
 void entry_forget(struct server *server, const struct fuse_entry_param *entry);
 
+/*
+ * Whether a dead daemon has made the name that this request is to make: the
+ * kernel asks for names that do not exist, and holds the directory meanwhile.
+ */
+bool name_was_made(int parent_fd, const char *name);
+
 /* An O_PATH fd on what name is, symbolic links not followed; or -errno. */
 int entry_open(int parent_fd, const char *name);
+
+/*
+ * Whether the inode is one that a dead daemon has removed, and nothing kept:
+ * what was known of it last is in its record. Fills st then.
+ */
+bool attr_of_removed(struct server *server, uint64_t nodeid, struct stat *st);
 
 /* Replies the entry that fd is open on, taking fd over; or, below 0, an error. */
 void entry_reply(fuse_req_t req, int fd);
@@ -106,18 +124,48 @@ void policy_changed(struct server *server, const char *name);
 /* What was just made in a directory takes over what that has. */
 void policy_inherit(struct server *server, int parent_fd, int fd);
 
+/* Takes lookups back, as inode_forget() does, and closes what was held. */
+void entry_forget_nodeid(struct server *server, uint64_t nodeid,
+			 uint64_t nlookup);
+
 /* passthrough.c: opens of regular files */
 
 /*
  * Accounts one more open of the inode with the given open(2) flags and fills
  * what the kernel needs to know of it, the backing id included. Returns 0 or a
- * negative errno. Undone by file_released().
+ * negative errno. Undone by file_released() when the kernel asks for it, by
+ * file_unopened() when the kernel never got it.
  */
 int file_opened(struct server *server, uint64_t nodeid, int flags,
 		struct fuse_file_info *fi);
 void file_released(struct server *server, uint64_t nodeid, int flags);
+void file_unopened(struct server *server, uint64_t nodeid, int flags);
 
-/* Whether the kernel can pass file I/O through to this backing. */
+/*
+ * Drops what only opens need, unless there are any or the inode has no other
+ * hold on life. Under inode_lock().
+ */
+void file_let_go(struct server *server, uint64_t nodeid);
+
+/*
+ * To be called before the last name goes of what fd is open on: it is kept as
+ * long as the kernel knows it. victim_let_go() with the nodeid, after that or
+ * when the name has stayed; 0 is for an inode that the kernel does not know.
+ */
+uint64_t victim_hold(struct server *server, int fd, const struct stat *st);
+void victim_let_go(struct server *server, uint64_t nodeid);
+
+/*
+ * Closes a backing id that is in no record any more: backing_id_drop() only
+ * that, returning 0 or a negative errno; the other one also tells the journal.
+ */
+int backing_id_drop(struct server *server, uint64_t id);
+void backing_id_close(struct server *server, uint64_t id);
+
+/*
+ * Whether the kernel can pass file I/O through to this backing: a negative
+ * errno if not. If so a backing id that is higher than all before, not used.
+ */
 int passthrough_probe(struct server *server);
 
 /*
@@ -135,8 +183,36 @@ static inline int file_accmode(const struct fuse_file_info *fi)
  */
 void calls_drain(struct server *server);
 
+/*
+ * reply.c: the replies of requests that the journal is about, each kept in it
+ * before it is sent. They return 0, or -ENOENT when the kernel does not want
+ * the reply any more, and end the request.
+ */
+void reply_err(fuse_req_t req, int error);
+int reply_entry(fuse_req_t req, const struct fuse_entry_param *entry);
+int reply_create(fuse_req_t req, const struct fuse_entry_param *entry,
+		 const struct fuse_file_info *fi);
+int reply_open(fuse_req_t req, const struct fuse_file_info *fi);
+int reply_attr(fuse_req_t req, const struct stat *st, double timeout);
+int reply_buf(fuse_req_t req, const void *data, size_t bytes);
+
+/* Sends a reply that was kept, once more. Returns 0 or a negative errno. */
+int reply_again(struct server *server, struct journal_slot *slot);
+
 /* loop.c */
 int loop_run(struct server *server);
+
+/* Handles the request in the slot of the calling thread. */
+void loop_handle(struct server *server, struct journal_slot *slot);
+
+/*
+ * takeover.c: whether another daemon has served this connection before, and
+ * what has to be done then before this one serves: the session is initialised,
+ * and what the other one has begun is brought to its end. Returns 0 or a
+ * negative errno.
+ */
+bool takeover_is_due(struct server *server);
+int takeover_run(struct server *server);
 
 /* the handlers, by kind */
 void op_init(void *userdata, struct fuse_conn_info *conn);

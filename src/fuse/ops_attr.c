@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fuse/ops.h"
@@ -25,15 +26,40 @@ static void attr_reply(fuse_req_t req, fuse_ino_t ino)
 	int ret = attr_get(server, ino, &st);
 
 	if (ret)
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 	else
-		fuse_reply_attr(req, &st, attr_timeout(server, ino, &st));
+		reply_attr(req, &st, attr_timeout(server, ino, &st));
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void) fi;
 	attr_reply(req, ino);
+}
+
+static struct statx_timestamp timestamp(struct timespec time)
+{
+	return (struct statx_timestamp){ .tv_sec = time.tv_sec,
+					 .tv_nsec = (uint32_t) time.tv_nsec };
+}
+
+/* Of an inode that was removed: all that is known but when it was made. */
+static void statx_of_removed(struct statx *stx, const struct stat *st)
+{
+	*stx = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_blksize = (uint32_t) st->st_blksize,
+		.stx_uid = st->st_uid,
+		.stx_gid = st->st_gid,
+		.stx_mode = (uint16_t) st->st_mode,
+		.stx_ino = st->st_ino,
+		.stx_size = (uint64_t) st->st_size,
+		.stx_rdev_major = major(st->st_rdev),
+		.stx_rdev_minor = minor(st->st_rdev),
+		.stx_atime = timestamp(st->st_atim),
+		.stx_mtime = timestamp(st->st_mtim),
+		.stx_ctime = timestamp(st->st_ctim),
+	};
 }
 
 void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
@@ -46,6 +72,11 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
 
 	(void) fi;
 	fd = inode_open(server->inodes, ino, O_PATH | O_NOFOLLOW);
+	if (fd == -ESTALE && attr_of_removed(server, ino, &mode)) {
+		statx_of_removed(&stx, &mode);
+		fuse_reply_statx(req, 0, &stx, SERVER_FOREVER);
+		return;
+	}
 	if (fd < 0) {
 		fuse_reply_err(req, -fd);
 		return;
@@ -151,13 +182,13 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
 	(void) fi;
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	ret = set_attributes(req, ino, fd, attr, to_set);
 	close(fd);
 	if (ret)
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 	else
 		attr_reply(req, ino);
 }

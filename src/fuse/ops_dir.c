@@ -10,6 +10,10 @@
  * would be switched in the middle from its own listing to another's older one,
  * and see names that it has removed itself. So a listing may be kept only of a
  * directory that has been left alone for a while.
+ *
+ * A handle is a number that the next daemon does not have either: it knows none
+ * of those that were given before it, and opens the directory anew when one
+ * comes. The offsets are tmpfs's own, so the listing goes on where it was.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,11 +27,16 @@
 #include "fuse/ops.h"
 
 struct directory {
+	LIST_ENTRY(directory) entry; /* directories_mutex */
+	uint64_t handle;
 	pthread_mutex_t mutex; /* the fields below; one listing at a time */
-	DIR *stream;
+	DIR *stream;	       /* NULL for one that was removed */
 	off_t offset;	       /* where the stream is */
 	struct dirent *pending; /* read, but had no room in the last reply */
 };
+
+/* What a reply of the journal has room for, its header apart. */
+#define MAX_LIST_BYTES (256 * 1024)
 
 /* How long a directory must have been left alone, in seconds. */
 #define QUIET_SECONDS 2
@@ -41,56 +50,132 @@ static bool is_quiet(int fd)
 	       now.tv_sec - st.st_ctim.tv_sec > QUIET_SECONDS;
 }
 
-static struct directory *directory_of(const struct fuse_file_info *fi)
+/* Opens a directory. Returns it or NULL with *error. */
+static struct directory *directory_open(struct server *server, fuse_ino_t ino,
+					int *error)
 {
-	return (struct directory *) (uintptr_t) fi->fh;
-}
-
-void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	int fd = inode_open(server_of(req)->inodes, ino,
-			    O_RDONLY | O_DIRECTORY);
+	int fd = inode_open(server->inodes, ino, O_RDONLY | O_DIRECTORY);
 	struct directory *directory;
-	int error = ENOMEM;
+	struct stat st;
 
-	if (fd < 0) {
-		fuse_reply_err(req, -fd);
-		return;
+	if (fd < 0 && (fd != -ESTALE || !attr_of_removed(server, ino, &st))) {
+		*error = -fd;
+		return NULL;
 	}
+	*error = ENOMEM;
 	directory = calloc(1, sizeof(*directory));
 	if (!directory)
 		goto err_close;
-	directory->stream = fdopendir(fd);
-	if (!directory->stream) {
-		error = errno;
-		goto err_free;
+	if (fd >= 0) {
+		directory->stream = fdopendir(fd);
+		if (!directory->stream) {
+			*error = errno;
+			goto err_free;
+		}
 	}
 	pthread_mutex_init(&directory->mutex, NULL);
-	fi->fh = (uintptr_t) directory;
-	fi->cache_readdir = is_quiet(fd);
-	fi->keep_cache = fi->cache_readdir;
-	if (fuse_reply_open(req, fi) == -ENOENT) {
-		closedir(directory->stream);
-		free(directory);
-	}
-	return;
+	return directory;
 
 err_free:
 	free(directory);
 err_close:
-	close(fd);
-	fuse_reply_err(req, error);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+static void directory_close(struct directory *directory)
+{
+	if (directory->stream)
+		closedir(directory->stream);
+	pthread_mutex_destroy(&directory->mutex);
+	free(directory);
+}
+
+static void directory_add(struct server *server, struct directory *directory)
+{
+	LIST_INSERT_HEAD(
+		&server->directories[directory->handle % SERVER_NR_BUCKETS],
+		directory, entry);
+}
+
+/* Under directories_mutex. */
+static struct directory *directory_find(struct server *server, uint64_t handle)
+{
+	struct directory *directory;
+
+	LIST_FOREACH(directory,
+		     &server->directories[handle % SERVER_NR_BUCKETS], entry)
+		if (directory->handle == handle)
+			return directory;
+	return NULL;
+}
+
+/* The directory of a handle, opened anew when it was another daemon's. */
+static struct directory *directory_get(struct server *server, fuse_ino_t ino,
+				       uint64_t handle, int *error)
+{
+	struct directory *directory;
+
+	pthread_mutex_lock(&server->directories_mutex);
+	directory = directory_find(server, handle);
+	if (!directory) {
+		directory = directory_open(server, ino, error);
+		if (directory) {
+			directory->handle = handle;
+			directory_add(server, directory);
+		}
+	}
+	pthread_mutex_unlock(&server->directories_mutex);
+	return directory;
+}
+
+/* Takes a directory out of the list; NULL when it is not there. */
+static struct directory *directory_take(struct server *server, uint64_t handle)
+{
+	struct directory *directory;
+
+	pthread_mutex_lock(&server->directories_mutex);
+	directory = directory_find(server, handle);
+	if (directory)
+		LIST_REMOVE(directory, entry);
+	pthread_mutex_unlock(&server->directories_mutex);
+	return directory;
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	struct directory *directory;
+	int error;
+
+	directory = directory_open(server, ino, &error);
+	if (!directory) {
+		reply_err(req, error);
+		return;
+	}
+	directory->handle = table_next_handle(server->config.table);
+	fi->fh = directory->handle;
+	fi->cache_readdir = directory->stream &&
+			    is_quiet(dirfd(directory->stream));
+	fi->keep_cache = fi->cache_readdir;
+	pthread_mutex_lock(&server->directories_mutex);
+	directory_add(server, directory);
+	pthread_mutex_unlock(&server->directories_mutex);
+	if (reply_open(req, fi) == -ENOENT) {
+		directory_take(server, directory->handle);
+		directory_close(directory);
+	}
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct directory *directory = directory_of(fi);
+	struct directory *directory = directory_take(server_of(req), fi->fh);
 
 	(void) ino;
-	closedir(directory->stream);
-	pthread_mutex_destroy(&directory->mutex);
-	free(directory);
-	fuse_reply_err(req, 0);
+	if (directory)
+		directory_close(directory);
+	reply_err(req, 0);
 }
 
 static bool is_dot(const char *name)
@@ -116,7 +201,7 @@ static size_t add_plus(fuse_req_t req, struct directory *directory, char *at,
 
 	if (need > size)
 		return need;
-	if (!is_dot(dirent->d_name)) {
+	if (!is_dot(dirent->d_name) && journal_has_room()) {
 		fd = entry_open(dirfd(directory->stream), dirent->d_name);
 		/* without an entry the kernel looks the name up when needed */
 		if (fd >= 0 && !entry_fill(server, fd, &entry))
@@ -147,7 +232,7 @@ static struct dirent *next_entry(struct directory *directory, int *error)
 	struct dirent *dirent = directory->pending;
 
 	directory->pending = NULL;
-	if (dirent)
+	if (dirent || !directory->stream)
 		return dirent;
 	errno = 0;
 	dirent = readdir(directory->stream);
@@ -178,46 +263,67 @@ static size_t fill_entries(fuse_req_t req, struct directory *directory,
 	return used;
 }
 
-static void list(fuse_req_t req, size_t size, off_t offset,
+/* Goes to where a reader wants to go on. */
+static void seek(struct directory *directory, off_t offset)
+{
+	if (!directory->stream || (offset && offset == directory->offset))
+		return;
+	directory->pending = NULL;
+	directory->offset = offset;
+	if (offset)
+		seekdir(directory->stream, offset);
+	else
+		rewinddir(directory->stream);
+}
+
+/* Lookups that the kernel was not told of. */
+static void take_back_lookups(struct server *server)
+{
+	struct fuse_entry_param entry = { 0 };
+
+	while ((entry.ino = journal_last_count()))
+		entry_forget(server, &entry);
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		 struct fuse_file_info *fi, bool plus)
 {
-	struct directory *directory = directory_of(fi);
-	char *buffer = malloc(size);
+	struct server *server = server_of(req);
 	int error = 0;
+	struct directory *directory = directory_get(server, ino, fi->fh, &error);
+	char *buffer;
 	size_t used;
 
+	if (!directory) {
+		reply_err(req, error);
+		return;
+	}
+	if (size > MAX_LIST_BYTES)
+		size = MAX_LIST_BYTES;
+	buffer = malloc(size);
 	if (!buffer) {
-		fuse_reply_err(req, ENOMEM);
+		reply_err(req, ENOMEM);
 		return;
 	}
 	pthread_mutex_lock(&directory->mutex);
-	if (offset != directory->offset || !offset) {
-		directory->pending = NULL;
-		directory->offset = offset;
-		if (offset)
-			seekdir(directory->stream, offset);
-		else
-			rewinddir(directory->stream);
-	}
+	seek(directory, offset);
 	used = fill_entries(req, directory, buffer, size, plus, &error);
 	pthread_mutex_unlock(&directory->mutex);
 	if (error && !used)
-		fuse_reply_err(req, error);
-	else
-		fuse_reply_buf(req, buffer, used);
+		reply_err(req, error);
+	else if (reply_buf(req, buffer, used) == -ENOENT)
+		take_back_lookups(server);
 	free(buffer);
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
-	(void) ino;
-	list(req, size, offset, fi, false);
+	list(req, ino, size, offset, fi, false);
 }
 
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi)
 {
-	(void) ino;
-	list(req, size, offset, fi, true);
+	list(req, ino, size, offset, fi, true);
 }

@@ -14,6 +14,7 @@
 #include "fuse/ops.h"
 #include "mm/charge.h"
 #include "namespace/creds.h"
+#include "namespace/journal.h"
 #include "recovery/recovery.h"
 
 /* open(2) flags that decide whether tmpfs would let the file be opened. */
@@ -33,12 +34,12 @@ static void created_reply(fuse_req_t req, int fd, struct fuse_file_info *fi)
 	}
 	close(fd);
 	if (ret) {
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 		return;
 	}
 	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
-	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
-		file_released(server, entry.ino, fi->flags);
+	if (reply_create(req, &entry, fi) == -ENOENT) {
+		file_unopened(server, entry.ino, fi->flags);
 		entry_forget(server, &entry);
 	}
 }
@@ -51,9 +52,11 @@ static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
 	int fd;
 
 	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
+		reply_err(req, -parent_fd);
 		return;
 	}
+	if ((flags & O_TMPFILE) != O_TMPFILE && name_was_made(parent_fd, name))
+		flags &= ~(O_CREAT | O_EXCL);
 	caller_assume(req);
 	do {
 		fd = openat(parent_fd, name, flags | O_RDWR | O_CLOEXEC, mode);
@@ -66,7 +69,7 @@ static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (fd >= 0)
 		created_reply(req, fd, fi);
 	else
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -90,7 +93,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	/* tmpfs itself says whether it may be opened so (append-only ...) */
 	fd = inode_open(server->inodes, ino, fi->flags & CHECKED_FLAGS);
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	close(fd);
@@ -98,15 +101,15 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!ret && (fi->flags & O_ACCMODE) != O_RDONLY)
 		attr_uncache(server, ino);
 	if (ret)
-		fuse_reply_err(req, -ret);
-	else if (fuse_reply_open(req, fi) == -ENOENT)
-		file_released(server, ino, fi->flags);
+		reply_err(req, -ret);
+	else if (reply_open(req, fi) == -ENOENT)
+		file_unopened(server, ino, fi->flags);
 }
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	file_released(server_of(req), ino, file_accmode(fi));
-	fuse_reply_err(req, 0);
+	reply_err(req, 0);
 }
 
 struct fallocate_args {
@@ -206,19 +209,24 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	(void) fi;
 	args.fd = inode_open(server->inodes, ino, O_RDWR);
 	if (args.fd < 0) {
-		fuse_reply_err(req, -args.fd);
+		reply_err(req, -args.fd);
 		return;
 	}
 	release_range(server, ino, mode, offset, length);
 	ret = check_size_limit(req, args.fd, mode, offset + length);
 	if (!ret)
 		ret = caller_drop(req);
-	if (!ret)
+	/* what was punched by a dead daemon may have new content by now */
+	if (!ret && !journal_done()) {
 		ret = fallocate_for(req, &args);
+		if (!ret)
+			journal_set_done(1);
+		journal_commit();
+	}
 	creds_restore();
 	allocated_range(server, ino, &args);
 	close(args.fd);
-	fuse_reply_err(req, -ret);
+	reply_err(req, -ret);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
@@ -229,12 +237,12 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 
 	(void) fi;
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	found = lseek(fd, offset, whence);
 	if (found < 0)
-		fuse_reply_err(req, errno);
+		reply_err(req, errno);
 	else
 		fuse_reply_lseek(req, found);
 	close(fd);

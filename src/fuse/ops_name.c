@@ -26,20 +26,30 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int fd;
 
 	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
+		reply_err(req, -parent_fd);
 		return;
 	}
 	fd = entry_open(parent_fd, name);
 	close(parent_fd);
 	if (fd == -ENOENT)
-		fuse_reply_entry(req, &missing);
+		reply_entry(req, &missing);
 	else
 		entry_reply(req, fd);
 }
 
+/* The journal keeps how many were done: no forget comes twice. */
+static void forget(fuse_req_t req, size_t nth, uint64_t nodeid,
+		   uint64_t nlookup)
+{
+	if (nth < journal_done())
+		return;
+	journal_set_done(nth + 1);
+	entry_forget_nodeid(server_of(req), nodeid, nlookup);
+}
+
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
-	inode_forget(server_of(req)->inodes, ino, nlookup);
+	forget(req, 0, ino, nlookup);
 	fuse_reply_none(req);
 }
 
@@ -47,8 +57,7 @@ void op_forget_multi(fuse_req_t req, size_t count,
 		     struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		inode_forget(server_of(req)->inodes, forgets[i].ino,
-			     forgets[i].nlookup);
+		forget(req, i, forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -78,6 +87,14 @@ static int make(int parent_fd, const struct making *making)
 	return ret ? -errno : 0;
 }
 
+bool name_was_made(int parent_fd, const char *name)
+{
+	struct stat st;
+
+	return journal_is_resumed() &&
+	       !fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+}
+
 static void make_and_reply(fuse_req_t req, fuse_ino_t parent,
 			   const struct making *making)
 {
@@ -85,13 +102,16 @@ static void make_and_reply(fuse_req_t req, fuse_ino_t parent,
 	int ret;
 
 	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
+		reply_err(req, -parent_fd);
 		return;
 	}
+	ret = name_was_made(parent_fd, making->name) ? 0 : 1;
 	caller_assume(req);
-	do {
+	while (ret) {
 		ret = make(parent_fd, making);
-	} while (room_may_come(server_of(req), ret));
+		if (!room_may_come(server_of(req), ret))
+			break;
+	}
 	creds_restore();
 	if (!ret)
 		ret = entry_open(parent_fd, making->name);
@@ -135,49 +155,63 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	link.link_fd = inode_open(server_of(req)->inodes, ino,
 				  O_PATH | O_NOFOLLOW);
 	if (link.link_fd < 0) {
-		fuse_reply_err(req, -link.link_fd);
+		reply_err(req, -link.link_fd);
 		return;
 	}
 	make_and_reply(req, parent, &link);
 	close(link.link_fd);
 }
 
+/* An inode whose name is about to go. */
+struct victim {
+	int fd; /* negative when there is none */
+	uint64_t nodeid; /* held by victim_hold(), or 0 */
+};
+
 /*
- * Opens the inode whose name is about to go, before it goes; works on its
- * extents end when it has no other name. Negative when there is none.
+ * Opens the inode before its name goes; works on its extents end when it has no
+ * other name.
  */
-static int victim_open(fuse_req_t req, int parent_fd, const char *name)
+static struct victim victim_open(fuse_req_t req, int parent_fd,
+				 const char *name)
 {
-	int fd = entry_open(parent_fd, name);
+	struct server *server = server_of(req);
+	struct victim victim = { entry_open(parent_fd, name), 0 };
 	struct stat st;
 
-	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-	    st.st_nlink == 1)
-		recovery_release(server_of(req)->config.recovery, st.st_ino, 0,
+	if (victim.fd < 0 || fstat(victim.fd, &st))
+		return victim;
+	if (S_ISREG(st.st_mode) && st.st_nlink == 1)
+		recovery_release(server->config.recovery, st.st_ino, 0,
 				 UINT64_MAX);
-	return fd;
+	if (S_ISDIR(st.st_mode) || st.st_nlink == 1)
+		victim.nodeid = victim_hold(server, victim.fd, &st);
+	return victim;
 }
 
-static void victim_done(fuse_req_t req, int fd, bool removed)
+static void victim_done(fuse_req_t req, struct victim victim, bool removed)
 {
-	if (fd < 0)
+	if (victim.fd < 0)
 		return;
-	if (!removed) {
-		close(fd);
-		return;
+	if (removed) {
+		inode_unlinked(server_of(req)->inodes, victim.fd);
+		room_freed(server_of(req));
+	} else {
+		close(victim.fd);
 	}
-	inode_unlinked(server_of(req)->inodes, fd);
-	room_freed(server_of(req));
+	if (victim.nodeid)
+		victim_let_go(server_of(req), victim.nodeid);
 }
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 			int flags)
 {
 	int parent_fd = open_directory(req, parent);
-	int victim, error = 0;
+	struct victim victim;
+	int error = 0;
 
 	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
+		reply_err(req, -parent_fd);
 		return;
 	}
 	victim = victim_open(req, parent_fd, name);
@@ -185,7 +219,10 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 		error = errno;
 	victim_done(req, victim, !error);
 	close(parent_fd);
-	fuse_reply_err(req, error);
+	/* the kernel asks for names that exist: a dead daemon was here before */
+	if (error == ENOENT && journal_is_resumed())
+		error = 0;
+	reply_err(req, error);
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -198,21 +235,49 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, AT_REMOVEDIR);
 }
 
-void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-	       fuse_ino_t new_parent, const char *new_name, unsigned int flags)
+/*
+ * Whether a dead daemon has renamed already: then the name is not there any
+ * more, or what is there now is another inode.
+ */
+static bool was_renamed(int parent_fd, const char *name)
 {
-	int parent_fd = open_directory(req, parent);
-	int new_parent_fd, victim = -1, error = 0;
+	uint64_t before = journal_before();
+	struct stat st;
 
-	if (parent_fd < 0) {
-		fuse_reply_err(req, -parent_fd);
-		return;
-	}
-	new_parent_fd = open_directory(req, new_parent);
-	if (new_parent_fd < 0) {
-		error = -new_parent_fd;
-		goto out_parent;
-	}
+	if (!journal_is_resumed())
+		return false;
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT;
+	return before && st.st_ino != before;
+}
+
+/* Notes which inode is about to leave a name that something else will have. */
+static int rename_begin(int parent_fd, const char *name, unsigned int flags)
+{
+	struct stat st;
+
+	if (!(flags & (RENAME_EXCHANGE | RENAME_WHITEOUT)))
+		return 0;
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno;
+	journal_set_before(st.st_ino);
+	journal_commit();
+	return 0;
+}
+
+/* Returns a positive errno. */
+static int rename_in(fuse_req_t req, int parent_fd, const char *name,
+		     int new_parent_fd, const char *new_name,
+		     unsigned int flags)
+{
+	struct victim victim = { .fd = -1 };
+	int error;
+
+	if (was_renamed(parent_fd, name))
+		return 0;
+	error = rename_begin(parent_fd, name, flags);
+	if (error)
+		return error;
 	/* a whiteout is made in the caller's name */
 	caller_assume(req);
 	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
@@ -221,10 +286,29 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		error = errno;
 	creds_restore();
 	victim_done(req, victim, !error);
+	return error;
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t new_parent, const char *new_name, unsigned int flags)
+{
+	int parent_fd = open_directory(req, parent);
+	int new_parent_fd, error;
+
+	if (parent_fd < 0) {
+		reply_err(req, -parent_fd);
+		return;
+	}
+	new_parent_fd = open_directory(req, new_parent);
+	if (new_parent_fd < 0) {
+		error = -new_parent_fd;
+		goto out_parent;
+	}
+	error = rename_in(req, parent_fd, name, new_parent_fd, new_name, flags);
 	close(new_parent_fd);
 out_parent:
 	close(parent_fd);
-	fuse_reply_err(req, error);
+	reply_err(req, error);
 }
 
 void op_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -234,12 +318,12 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	ssize_t length;
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	length = readlinkat(fd, "", target, sizeof(target) - 1);
 	if (length < 0) {
-		fuse_reply_err(req, errno);
+		reply_err(req, errno);
 	} else {
 		target[length] = '\0';
 		fuse_reply_readlink(req, target);

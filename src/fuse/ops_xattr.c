@@ -14,10 +14,35 @@
 
 #include "fuse/ops.h"
 #include "namespace/creds.h"
+#include "namespace/journal.h"
+
+/* What was removed under a dead daemon has no attributes any more. */
+static bool is_removed(fuse_req_t req, fuse_ino_t ino, int fd)
+{
+	struct stat st;
+
+	return fd == -ESTALE && attr_of_removed(server_of(req), ino, &st);
+}
 
 static int open_inode(fuse_req_t req, fuse_ino_t ino)
 {
 	return inode_open(server_of(req)->inodes, ino, O_PATH | O_NOFOLLOW);
+}
+
+/*
+ * Notes whether the attribute is there, before it is made or removed by a
+ * request that fails when it is, or is not.
+ */
+enum { XATTR_WAS_THERE = 1, XATTR_WAS_MISSING };
+
+static void note_before(int fd, const char *name)
+{
+	bool there = getxattr(fd_path(fd).path, name, NULL, 0) >= 0;
+
+	if (journal_before())
+		return;
+	journal_set_before(there ? XATTR_WAS_THERE : XATTR_WAS_MISSING);
+	journal_commit();
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -27,9 +52,14 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	int fd = ret ? ret : open_inode(req, ino);
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
+	if (flags & XATTR_CREATE)
+		note_before(fd, name);
+	/* what is there now a dead daemon has made */
+	if (journal_is_resumed() && journal_before() == XATTR_WAS_MISSING)
+		flags &= ~XATTR_CREATE;
 	/* an ACL is a mode too, and may cost the caller the file's sgid bit */
 	if (!strcmp(name, "system.posix_acl_access"))
 		ret = caller_drop(req);
@@ -39,7 +69,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	close(fd);
 	if (!ret)
 		policy_changed(server_of(req), name);
-	fuse_reply_err(req, -ret);
+	reply_err(req, -ret);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
@@ -48,13 +78,17 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	int error = 0;
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
+	note_before(fd, name);
 	if (removexattr(fd_path(fd).path, name))
 		error = errno;
 	close(fd);
-	fuse_reply_err(req, error);
+	if (error == ENODATA && journal_is_resumed() &&
+	    journal_before() == XATTR_WAS_THERE)
+		error = 0;
+	reply_err(req, error);
 }
 
 /* Replies a value, or its size when the caller asked for that; frees it. */
@@ -78,7 +112,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	ssize_t n;
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		fuse_reply_err(req, is_removed(req, ino, fd) ? ENODATA : -fd);
 		return;
 	}
 	if (size)
@@ -139,6 +173,10 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	char *names = NULL;
 	ssize_t n;
 
+	if (is_removed(req, ino, fd)) {
+		value_reply(req, NULL, 0, size);
+		return;
+	}
 	if (fd < 0) {
 		fuse_reply_err(req, -fd);
 		return;

@@ -12,14 +12,21 @@
  * them as on tmpfs.
  *
  * The backing id also keeps an inode alive that has lost its last name, so
- * that the daemon needs no descriptor for an open file. Only when such an inode
- * is released for the last time while the kernel still knows it, a descriptor
- * has to keep it from there on, until it is forgotten. Without passthrough a
- * descriptor does all of it.
+ * that the daemon needs no descriptor for it, and the inode outlives the
+ * daemon (K5): a file is given one before its last name goes, and keeps it
+ * until the kernel forgets it. Where no backing id can be had, for what is no
+ * regular file and without passthrough, a descriptor does it, as long as this
+ * process lives; of other than regular files the attributes are kept in the
+ * table for the next one.
+ *
+ * The kernel gives numbers to backing ids that rise and are not used again. One
+ * that was being registered when a daemon died lies between the highest one
+ * known then and one that is registered later.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ioctl.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,6 +34,7 @@
 #include "base/log.h"
 #include "fuse/ops.h"
 #include "namespace/creds.h"
+#include "namespace/journal.h"
 #include "recovery/recovery.h"
 
 /* ABI of Linux 6.9 (linux/fuse.h); the headers of the build may be older. */
@@ -54,12 +62,34 @@ static int backing_id_open(struct server *server, int fd)
 	return id;
 }
 
-static void backing_id_close(struct server *server, int32_t id)
+int backing_id_drop(struct server *server, uint64_t id)
 {
 	uint32_t arg = (uint32_t) id;
 
-	if (id && ioctl(server->config.fuse_fd, BACKING_CLOSE, &arg))
-		log_warning("cannot drop backing id %d: %m", id);
+	return ioctl(server->config.fuse_fd, BACKING_CLOSE, &arg) ? -errno : 0;
+}
+
+void backing_id_close(struct server *server, uint64_t id)
+{
+	int ret;
+
+	if (!id)
+		return;
+	ret = backing_id_drop(server, id);
+	if (ret)
+		log_warning("cannot drop backing id %d: %s", (int) id,
+			    strerror(-ret));
+	journal_set_closing(0);
+	journal_commit();
+}
+
+static void raise_highest_id(struct server *server, uint64_t id)
+{
+	_Atomic uint64_t *highest = table_highest_id(server->config.table);
+	uint64_t was = atomic_load(highest);
+
+	while (was < id && !atomic_compare_exchange_weak(highest, &was, id))
+		;
 }
 
 int passthrough_probe(struct server *server)
@@ -74,18 +104,21 @@ int passthrough_probe(struct server *server)
 	close(fd);
 	if (id < 0)
 		return id;
-	backing_id_close(server, id);
-	return 0;
+	raise_highest_id(server, (uint64_t) id);
+	backing_id_drop(server, (uint64_t) id);
+	return id;
 }
 
 /*
- * Makes sure that the inode has what its opens need. Under inode_lock().
- * Returns the backing id, 0 without passthrough, or a negative errno.
+ * Makes sure that the inode has what keeps it, and what opens need. Under
+ * inode_lock(). Returns the backing id, 0 without passthrough, or a negative
+ * errno. A new id is put into the record by the transaction that the caller
+ * has to commit.
  */
 static int hold(struct server *server, uint64_t nodeid, struct inode *inode,
 		struct table_record *record)
 {
-	int id = atomic_load(&record->backing_id);
+	int id = (int) atomic_load(&record->backing_id);
 	int fd;
 
 	if (id || (!server->config.passthrough && inode->fd >= 0))
@@ -97,31 +130,53 @@ static int hold(struct server *server, uint64_t nodeid, struct inode *inode,
 		inode->fd = fd;
 		return 0;
 	}
+	journal_set_registering(
+		1 + atomic_load(table_highest_id(server->config.table)));
+	journal_commit();
 	id = backing_id_open(server, fd);
 	close(fd);
-	if (id > 0)
-		atomic_store(&record->backing_id, id);
+	if (id > 0) {
+		raise_highest_id(server, (uint64_t) id);
+		journal_set(&record->backing_id, (uint64_t) id);
+	}
+	journal_set_registering(0);
 	return id;
 }
 
-/*
- * Lets go of what only opens need, keeping a descriptor when the inode has no
- * other hold on life. Under inode_lock().
- */
-static void let_go(struct server *server, uint64_t nodeid, struct inode *inode,
-		   struct table_record *record)
+/* Whether the inode has no name any more; true when that cannot be seen. */
+static bool is_nameless(struct server *server, uint64_t nodeid)
 {
+	int fd = inode_open(server->inodes, nodeid, O_PATH);
+	bool has_name;
 	struct stat st;
-	int fd = inode->fd;
 
 	if (fd < 0)
-		fd = inode_open(server->inodes, nodeid, O_PATH);
-	if (fd >= 0 && !fstat(fd, &st) && st.st_nlink) {
-		close(fd);
-		fd = -1;
+		return true;
+	has_name = !fstat(fd, &st) && st.st_nlink;
+	close(fd);
+	return !has_name;
+}
+
+void file_let_go(struct server *server, uint64_t nodeid)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+	struct table_record *record = inode_record(server->inodes, nodeid);
+	uint64_t id;
+
+	/* what is being removed may need it in a moment */
+	if (!inode || !record || atomic_load(&record->nopen) ||
+	    inode->removing || is_nameless(server, nodeid))
+		return;
+	if (inode->fd >= 0)
+		close(inode->fd);
+	inode->fd = -1;
+	id = atomic_load(&record->backing_id);
+	if (id) {
+		journal_set(&record->backing_id, 0);
+		journal_set_closing(id);
+		journal_commit();
+		backing_id_close(server, id);
 	}
-	inode->fd = fd < 0 ? -1 : fd;
-	backing_id_close(server, atomic_exchange(&record->backing_id, 0));
 }
 
 int file_opened(struct server *server, uint64_t nodeid, int flags,
@@ -129,6 +184,7 @@ int file_opened(struct server *server, uint64_t nodeid, int flags,
 {
 	struct inode *inode = inode_find(server->inodes, nodeid);
 	struct table_record *record = inode_record(server->inodes, nodeid);
+	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 	int ret;
 
 	if (!inode || !record)
@@ -136,12 +192,13 @@ int file_opened(struct server *server, uint64_t nodeid, int flags,
 	inode_lock(server->inodes, nodeid);
 	ret = hold(server, nodeid, inode, record);
 	if (ret >= 0) {
-		atomic_fetch_add(&record->nopen, 1);
+		journal_set(&record->nopen, atomic_load(&record->nopen) + 1);
+		if (writes)
+			journal_set(&record->nwriters,
+				    atomic_load(&record->nwriters) + 1);
+		journal_set_opened(nodeid, flags);
 		inode->was_opened = true;
-		if ((flags & O_ACCMODE) != O_RDONLY) {
-			inode->nwriters++;
-			inode->maybe_mapped = true;
-		}
+		inode->maybe_mapped |= writes;
 		fi->backing_id = ret;
 		/* the kernel's own pages are used, and valid, only without */
 		fi->keep_cache = !server->config.passthrough;
@@ -149,26 +206,106 @@ int file_opened(struct server *server, uint64_t nodeid, int flags,
 		fi->fh = (uint64_t) (flags & O_ACCMODE);
 		ret = 0;
 	}
+	journal_commit();
 	inode_unlock(server->inodes, nodeid);
 	return ret;
 }
 
-void file_released(struct server *server, uint64_t nodeid, int flags)
+/* Ends the transaction that the calling thread has begun. */
+static void account_release(struct server *server, uint64_t nodeid, int flags)
 {
 	struct inode *inode = inode_find(server->inodes, nodeid);
 	struct table_record *record = inode_record(server->inodes, nodeid);
+	bool was_written = false;
+	uint64_t nr;
 
-	bool written = false;
+	if (!inode || !record) {
+		journal_commit();
+		return;
+	}
+	inode_lock(server->inodes, nodeid);
+	nr = atomic_load(&record->nwriters);
+	if ((flags & O_ACCMODE) != O_RDONLY && nr) {
+		journal_set(&record->nwriters, nr - 1);
+		was_written = nr == 1;
+	}
+	nr = atomic_load(&record->nopen);
+	if (nr)
+		journal_set(&record->nopen, nr - 1);
+	journal_commit();
+	if (nr <= 1)
+		file_let_go(server, nodeid);
+	inode_unlock(server->inodes, nodeid);
+	if (was_written)
+		recovery_closed(server->config.recovery, record->ino);
+}
+
+void file_released(struct server *server, uint64_t nodeid, int flags)
+{
+	struct table_record *record = inode_record(server->inodes, nodeid);
+
+	if (!journal_done()) {
+		journal_set_done(1);
+		account_release(server, nodeid, flags);
+	} else if (record) {
+		/* a dead daemon has accounted it, and may have got no further */
+		inode_lock(server->inodes, nodeid);
+		if (!atomic_load(&record->nopen))
+			file_let_go(server, nodeid);
+		inode_unlock(server->inodes, nodeid);
+	}
+}
+
+void file_unopened(struct server *server, uint64_t nodeid, int flags)
+{
+	journal_set_opened(0, 0);
+	account_release(server, nodeid, flags);
+}
+
+/* The attributes that an inode without a name will have. */
+static void keep_attr(struct table_record *record, const struct stat *st)
+{
+	record->mode = st->st_mode;
+	record->seconds[0] = st->st_atim.tv_sec;
+	record->seconds[1] = st->st_mtim.tv_sec;
+	record->seconds[2] = st->st_ctim.tv_sec;
+	record->nanoseconds[0] = (uint32_t) st->st_atim.tv_nsec;
+	record->nanoseconds[1] = (uint32_t) st->st_mtim.tv_nsec;
+	record->nanoseconds[2] = (uint32_t) st->st_ctim.tv_nsec;
+	record->uid = st->st_uid;
+	record->gid = st->st_gid;
+	record->rdev = (uint32_t) st->st_rdev;
+	record->size = (uint64_t) st->st_size;
+	atomic_store(&record->has_attr, 1);
+}
+
+uint64_t victim_hold(struct server *server, int fd, const struct stat *st)
+{
+	uint64_t nodeid = inode_known(server->inodes, fd, st);
+	struct table_record *record = inode_record(server->inodes, nodeid);
+	struct inode *inode = inode_find(server->inodes, nodeid);
 
 	if (!inode || !record)
+		return 0;
+	inode_lock(server->inodes, nodeid);
+	inode->removing++;
+	if (!S_ISREG(st->st_mode))
+		keep_attr(record, st);
+	else if (server->config.passthrough)
+		hold(server, nodeid, inode, record);
+	journal_commit();
+	inode_unlock(server->inodes, nodeid);
+	return nodeid;
+}
+
+void victim_let_go(struct server *server, uint64_t nodeid)
+{
+	struct inode *inode = inode_find(server->inodes, nodeid);
+
+	if (!inode)
 		return;
 	inode_lock(server->inodes, nodeid);
-	if ((flags & O_ACCMODE) != O_RDONLY && inode->nwriters)
-		written = --inode->nwriters == 0;
-	if (atomic_load(&record->nopen) &&
-	    atomic_fetch_sub(&record->nopen, 1) == 1)
-		let_go(server, nodeid, inode, record);
+	inode->removing--;
+	file_let_go(server, nodeid);
 	inode_unlock(server->inodes, nodeid);
-	if (written)
-		recovery_closed(server->config.recovery, record->ino);
 }

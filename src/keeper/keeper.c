@@ -7,8 +7,11 @@
  *	starting   a daemon was started and has not said that it is ready; a
  *	           first one, or one for an attach (client_fd is who waits)
  *	serving    it is
- *	dead       it died. /dev/fuse is closed, so that nothing hangs; tmpfs
- *	           and socket are kept
+ *	relieving  it died, and another one was started that takes over. To
+ *	           everybody outside that is serving: /dev/fuse is held here, so
+ *	           requests wait and nothing fails
+ *	dead       no daemon takes over. /dev/fuse is closed, so that nothing
+ *	           hangs; tmpfs and socket are kept
  *	ended      nothing is left to do
  */
 #include "keeper/keeper.h"
@@ -28,6 +31,7 @@
 #include "backing/backing.h"
 #include "base/log.h"
 #include "keeper/child.h"
+#include "keeper/deaths.h"
 #include "keeper/fusemount.h"
 #include "keeper/process.h"
 #include "keeper/report.h"
@@ -38,6 +42,7 @@
 enum keeper_state {
 	KEEPER_STARTING,
 	KEEPER_SERVING,
+	KEEPER_RELIEVING,
 	KEEPER_DEAD,
 	KEEPER_ENDED,
 };
@@ -57,6 +62,7 @@ struct keeper {
 	struct fusemount mount;
 	unsigned long mount_flags; /* MS_*; as they were when a daemon died */
 	struct child daemon;
+	struct deaths deaths;	/* of the daemons of this mount */
 	char *daemon_options;	/* as it reported last, NULL: as at first */
 	char *last_error;	/* that a starting daemon reported */
 };
@@ -135,6 +141,7 @@ static int bring_up(struct keeper *keeper)
 	if (ret)
 		goto err_umount;
 	keeper->state = KEEPER_STARTING;
+	keeper->deaths = (struct deaths){ 0 };
 	return 0;
 
 err_umount:
@@ -169,6 +176,11 @@ static void destroy_all(struct keeper *keeper)
 
 static void on_ready(struct keeper *keeper)
 {
+	if (keeper->state == KEEPER_RELIEVING) {
+		keeper->state = KEEPER_SERVING;
+		log_info("another daemon has taken %s over",
+			 mountpoint_of(keeper));
+	}
 	if (keeper->state != KEEPER_STARTING)
 		return;
 	keeper->state = KEEPER_SERVING;
@@ -285,6 +297,27 @@ static void fail_start(struct keeper *keeper, int status)
 	keeper->result = -EIO;
 }
 
+/*
+ * Starts another daemon on the same connection, unless that has ended, or
+ * daemons die all the time. False when the mount is dead.
+ */
+static bool relieve(struct keeper *keeper, int status)
+{
+	if (!keeper->config->takes_over || keeper->state == KEEPER_STARTING ||
+	    fusemount_is_disconnected(&keeper->mount))
+		return false;
+	if (deaths_add(&keeper->deaths, deaths_now_ms(),
+		       WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
+		log_error("the daemon of %s dies again and again",
+			  mountpoint_of(keeper));
+		return false;
+	}
+	if (start_daemon(keeper))
+		return false;
+	keeper->state = KEEPER_RELIEVING;
+	return true;
+}
+
 static void on_daemon_end(struct keeper *keeper)
 {
 	bool mount_ended;
@@ -294,6 +327,10 @@ static void on_daemon_end(struct keeper *keeper)
 		;
 	status = child_reap(&keeper->daemon);
 	mount_ended = has_ended(keeper);
+	if (relieve(keeper, status)) {
+		log_death(keeper, status);
+		return;
+	}
 	fusemount_close(&keeper->mount);
 	if (!keeper->has_served) {
 		fail_start(keeper, status);
@@ -360,6 +397,7 @@ static void on_signal(struct keeper *keeper)
 		give_up(keeper);
 		break;
 	case KEEPER_SERVING:
+	case KEEPER_RELIEVING:
 		ret = fusemount_umount(&keeper->mount, 0);
 		if (ret == -ENOENT)
 			log_warning("%s was unmounted, but is in use still; "

@@ -18,6 +18,7 @@ struct keeper_config {
 	const char *tmpfs_options; /* for backing_create() */
 	const char *daemon_options; /* for the daemon; not looked into */
 	int program_fd;		/* the program to run as the daemon */
+	bool takes_over;	/* a daemon that dies is relieved */
 	int parent_fd;		/* pipe that gets a byte when the mount serves,
 				 * and whose closed end means: give up; -1 in
 				 * the foreground */

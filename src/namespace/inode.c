@@ -13,6 +13,7 @@
  */
 #include "namespace/inode.h"
 
+#include "namespace/journal.h"
 #include "namespace/mapped.h"
 
 #include <errno.h>
@@ -47,6 +48,11 @@ static uint32_t slot_of(uint64_t nodeid)
 static uint64_t state_of(uint64_t sequence, uint64_t word)
 {
 	return sequence << 32 | word;
+}
+
+static uint64_t nodeid_of(const struct table_record *record, uint32_t slot)
+{
+	return atomic_load(&record->state) >> 32 << 32 | slot;
 }
 
 static uint32_t *bucket_of(struct inodes *inodes, uint64_t ino)
@@ -144,18 +150,19 @@ static uint32_t slot_take(struct inodes *inodes, int *ret)
 	return inodes->fresh_slot++;
 }
 
-/* Fills a new record; its state word goes last. */
-static void record_fill(struct table_record *record, uint64_t sequence,
+/* Fills a new record, all but its state word, which goes last. */
+static void record_fill(struct table_record *record,
 			const struct backing_handle *handle,
 			const struct stat *st)
 {
 	atomic_store(&record->nlookup, 1);
 	atomic_store(&record->backing_id, 0);
 	atomic_store(&record->nopen, 0);
+	atomic_store(&record->nwriters, 0);
+	atomic_store(&record->has_attr, 0);
 	record->ino = st->st_ino;
 	record->handle = *handle;
 	record->mode = st->st_mode & S_IFMT;
-	atomic_store(&record->state, state_of(sequence, TABLE_IN_USE));
 }
 
 static int intern_new(struct inodes *inodes,
@@ -172,11 +179,14 @@ static int intern_new(struct inodes *inodes,
 	record = table_record(inodes->table, slot);
 	sequence = atomic_load(&record->state) >> 32;
 	inode_reset(inodes, slot);
-	record_fill(record, sequence, handle, st);
+	record_fill(record, handle, st);
+	*nodeid = sequence << 32 | slot;
+	journal_set(&record->state, state_of(sequence, TABLE_IN_USE));
+	journal_count(*nodeid);
+	journal_commit();
 	chain_add(inodes, slot);
 	if (++inodes->count > inodes->nr_buckets)
 		buckets_grow(inodes);
-	*nodeid = sequence << 32 | slot;
 	return 0;
 }
 
@@ -192,8 +202,11 @@ static int intern_handle(struct inodes *inodes,
 	if (slot) {
 		struct table_record *record = table_record(inodes->table, slot);
 
-		atomic_fetch_add(&record->nlookup, 1);
-		*nodeid = (atomic_load(&record->state) >> 32) << 32 | slot;
+		*nodeid = nodeid_of(record, slot);
+		journal_set(&record->nlookup,
+			    atomic_load(&record->nlookup) + 1);
+		journal_count(*nodeid);
+		journal_commit();
 	} else {
 		ret = intern_new(inodes, handle, st, nodeid);
 	}
@@ -208,6 +221,22 @@ int inode_intern(struct inodes *inodes, int fd, const struct stat *st,
 	int ret = backing_handle_of(fd, &handle);
 
 	return ret ? ret : intern_handle(inodes, &handle, st, nodeid);
+}
+
+uint64_t inode_known(struct inodes *inodes, int fd, const struct stat *st)
+{
+	struct backing_handle handle;
+	uint64_t nodeid = 0;
+	uint32_t slot;
+
+	if (backing_handle_of(fd, &handle))
+		return 0;
+	pthread_mutex_lock(&inodes->mutex);
+	slot = chain_find(inodes, st->st_ino, &handle);
+	if (slot)
+		nodeid = nodeid_of(table_record(inodes->table, slot), slot);
+	pthread_mutex_unlock(&inodes->mutex);
+	return nodeid;
 }
 
 struct table_record *inode_record(struct inodes *inodes, uint64_t nodeid)
@@ -230,50 +259,62 @@ struct inode *inode_find(struct inodes *inodes, uint64_t nodeid)
 	return &inodes->inodes[slot_of(nodeid)];
 }
 
+/* What there was beside the record of an inode that is forgotten. */
+struct forgotten {
+	struct backing_handle handle;
+	uint64_t ino;
+	uint64_t backing_id;
+	bool was_opened;
+	int fd;
+};
+
 /* Ends a record that nobody refers to any more. Under the index's mutex. */
-static int record_end(struct inodes *inodes, uint32_t slot,
-		      struct table_record *record)
+static void record_end(struct inodes *inodes, uint32_t slot,
+		       struct table_record *record, struct forgotten *forgotten)
 {
 	uint64_t sequence = atomic_load(&record->state) >> 32;
-	int fd;
 
+	forgotten->handle = record->handle;
+	forgotten->ino = record->ino;
+	forgotten->backing_id = atomic_load(&record->backing_id);
+	forgotten->was_opened = inodes->inodes[slot].was_opened;
 	chain_remove(inodes, slot);
-	fd = inode_reset(inodes, slot);
-	atomic_store(&record->state, state_of(sequence + 1, TABLE_FREE));
+	forgotten->fd = inode_reset(inodes, slot);
+	if (forgotten->backing_id) {
+		journal_set(&record->backing_id, 0);
+		journal_set_closing(forgotten->backing_id);
+	}
+	journal_set(&record->state, state_of(sequence + 1, TABLE_FREE));
+	journal_commit();
 	inodes->inodes[slot].chain = inodes->free_slot;
 	inodes->free_slot = slot;
 	inodes->count--;
-	return fd;
 }
 
-void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
+uint64_t inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup)
 {
+	struct forgotten forgotten = { .fd = -1 };
 	struct table_record *record;
-	struct backing_handle handle;
 	uint32_t slot = slot_of(nodeid);
-	bool was_opened = false;
-	uint64_t had, ino = 0;
-	int fd = -1;
+	uint64_t had;
 
 	pthread_mutex_lock(&inodes->mutex);
 	record = inode_record(inodes, nodeid);
 	if (record && slot != TABLE_ROOT_SLOT) {
 		had = atomic_load(&record->nlookup);
-		atomic_store(&record->nlookup,
-			     had > nlookup ? had - nlookup : 0);
-		if (had <= nlookup) {
-			was_opened = inodes->inodes[slot].was_opened;
-			ino = record->ino;
-			handle = record->handle;
-			fd = record_end(inodes, slot, record);
-		}
+		if (had > nlookup)
+			journal_set(&record->nlookup, had - nlookup);
+		else
+			record_end(inodes, slot, record, &forgotten);
 	}
+	journal_commit();
 	pthread_mutex_unlock(&inodes->mutex);
 	/* before the fd goes that may be all that keeps the inode */
-	if (was_opened)
-		mapped_add(inodes->mapped, ino, &handle);
-	if (fd >= 0)
-		close(fd);
+	if (forgotten.was_opened)
+		mapped_add(inodes->mapped, forgotten.ino, &forgotten.handle);
+	if (forgotten.fd >= 0)
+		close(forgotten.fd);
+	return forgotten.backing_id;
 }
 
 int inode_open(struct inodes *inodes, uint64_t nodeid, int flags)
@@ -364,6 +405,18 @@ void inode_unlock(struct inodes *inodes, uint64_t nodeid)
 	pthread_mutex_unlock(&inodes->locks[slot_of(nodeid) % NR_LOCKS]);
 }
 
+uint64_t inodes_next(struct inodes *inodes, uint64_t *cursor)
+{
+	while (*cursor < inodes->fresh_slot) {
+		uint32_t slot = (uint32_t) (*cursor)++;
+
+		if (slot && record_is_used(table_record(inodes->table, slot)))
+			return nodeid_of(table_record(inodes->table, slot),
+					 slot);
+	}
+	return 0;
+}
+
 uint64_t inodes_count(struct inodes *inodes)
 {
 	uint64_t count;
@@ -374,6 +427,26 @@ uint64_t inodes_count(struct inodes *inodes)
 	return count;
 }
 
+/* What may be said of an inode of which nothing but its record is known. */
+static void index_used(struct inodes *inodes, uint32_t slot)
+{
+	bool is_file = S_ISREG(table_record(inodes->table, slot)->mode);
+
+	inode_reset(inodes, slot);
+	inodes->inodes[slot].maybe_mapped = is_file;
+	inodes->inodes[slot].was_opened = is_file;
+	inodes->inodes[slot].attr_cached = true;
+	chain_add(inodes, slot);
+	if (++inodes->count > inodes->nr_buckets)
+		buckets_grow(inodes);
+}
+
+static void index_free(struct inodes *inodes, uint32_t slot)
+{
+	inodes->inodes[slot].chain = inodes->free_slot;
+	inodes->free_slot = slot;
+}
+
 /* Rebuilds chains from the records of a table that was in use before. */
 static void index_records(struct inodes *inodes)
 {
@@ -382,19 +455,16 @@ static void index_records(struct inodes *inodes)
 	for (uint32_t slot = TABLE_ROOT_SLOT; slot < nr; slot++) {
 		struct table_record *record = table_record(inodes->table, slot);
 
-		if (record_is_used(record)) {
-			inode_reset(inodes, slot);
-			inodes->inodes[slot].maybe_mapped = true;
-			inodes->inodes[slot].was_opened = true;
-			chain_add(inodes, slot);
-			inodes->count++;
-		} else if (atomic_load(&record->state)) {
-			inodes->inodes[slot].chain = inodes->free_slot;
-			inodes->free_slot = slot;
-		} else {
+		if (!atomic_load(&record->state))
 			continue;
-		}
+		/* those that were taken, but not filled any more */
+		while (inodes->fresh_slot < slot)
+			index_free(inodes, inodes->fresh_slot++);
 		inodes->fresh_slot = slot + 1;
+		if (record_is_used(record))
+			index_used(inodes, slot);
+		else
+			index_free(inodes, slot);
 	}
 }
 
@@ -441,6 +511,7 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 	pthread_mutex_init(&inodes->mutex, NULL);
 	for (unsigned i = 0; i < NR_LOCKS; i++)
 		pthread_mutex_init(&inodes->locks[i], NULL);
+	journal_redo(table_journal(table), JOURNAL_NR_SLOTS);
 	index_records(inodes);
 	ret = enter_root(inodes);
 	if (ret)

@@ -20,7 +20,7 @@ struct inodes;
  */
 struct inode {
 	uint32_t chain;	   /* next slot of the same bucket; the index's mutex */
-	uint32_t nwriters; /* opens for writing among the opens */
+	uint32_t removing; /* removals of a name under way */
 	int fd;		   /* keeps the inode alive that has no name and no
 			      backing id; -1 when there is no need */
 	bool maybe_mapped; /* was open for writing: a mapping may still write */
@@ -29,7 +29,8 @@ struct inode {
 };
 
 /*
- * Opens the index over a table, reading what the table holds, and enters the
+ * Opens the index over a table, reading what the table holds (what was being
+ * changed when a daemon died is first brought to its end), and enters the
  * root directory. The table and root_fd are borrowed. Returns 0 or a negative
  * errno.
  */
@@ -43,8 +44,18 @@ void inodes_close(struct inodes *inodes);
 int inode_intern(struct inodes *inodes, int fd, const struct stat *st,
 		 uint64_t *nodeid);
 
-/* Takes lookups back; the last one forgets the inode. */
-void inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup);
+/*
+ * The nodeid of the inode that fd is open on, if the kernel knows it; it may be
+ * forgotten any moment unless it is known to be in use. 0 when it knows none.
+ */
+uint64_t inode_known(struct inodes *inodes, int fd, const struct stat *st);
+
+/*
+ * Takes lookups back; the last one forgets the inode. Ends the transaction that
+ * the calling thread has begun (journal.h). Returns the backing id that the
+ * inode had, which is the caller's to close; 0 when there is none.
+ */
+uint64_t inode_forget(struct inodes *inodes, uint64_t nodeid, uint64_t nlookup);
 
 /* The inode and its record, or NULL when the nodeid names none. */
 struct inode *inode_find(struct inodes *inodes, uint64_t nodeid);
@@ -80,6 +91,12 @@ void inode_unlinked(struct inodes *inodes, int fd);
  * reply. */
 void inode_lock(struct inodes *inodes, uint64_t nodeid);
 void inode_unlock(struct inodes *inodes, uint64_t nodeid);
+
+/*
+ * The nodeids that the kernel knows, one a call, from *cursor = 0 on; for who is
+ * alone. Returns 0 after the last one.
+ */
+uint64_t inodes_next(struct inodes *inodes, uint64_t *cursor);
 
 /* Inodes that the kernel knows, the root included. */
 uint64_t inodes_count(struct inodes *inodes);

@@ -13,10 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "namespace/journal.h"
+
 #define TABLE_MAGIC "hugetmp" /* 8 bytes with its NUL */
-#define TABLE_VERSION 1
+#define TABLE_VERSION 2
 #define TABLE_PAGE 4096
 #define TABLE_CHUNK_SLOTS UINT32_C(65536)
+#define TABLE_JOURNAL_AT (2 * (size_t) TABLE_PAGE)
+#define TABLE_RECORDS_AT                                                       \
+	(TABLE_JOURNAL_AT + JOURNAL_NR_SLOTS * sizeof(struct journal_slot))
 
 struct table_header {
 	char magic[8];
@@ -24,22 +29,32 @@ struct table_header {
 	uint32_t record_bytes;
 	uint32_t nr_counters;
 	_Atomic uint32_t nr_slots; /* written after the file was grown */
+	_Atomic uint32_t init_bytes; /* written after init */
+	_Atomic uint64_t next_handle;
+	_Atomic uint64_t highest_id;
+	unsigned char init[TABLE_INIT_BYTES];
 };
 
 struct table {
 	int fd;
 	struct table_header *header; /* start of the mapping */
 	_Atomic uint64_t *counters;
+	struct journal_slot *journal;
 	struct table_record *records;
 };
 
-_Static_assert(sizeof(struct table_record) == 64, "records are part of the format");
+_Static_assert(sizeof(struct table_record) == 128,
+	       "records are part of the format");
+_Static_assert(sizeof(struct table_header) <= TABLE_PAGE,
+	       "the header has one page");
+_Static_assert(sizeof(struct journal_slot) % TABLE_PAGE == 0,
+	       "slots of the journal are whole pages");
 _Static_assert(TABLE_NR_COUNTERS * sizeof(uint64_t) == TABLE_PAGE,
 	       "the counters fill their page");
 
 static size_t table_bytes(uint32_t nr_slots)
 {
-	return 2 * TABLE_PAGE + (size_t) nr_slots * sizeof(struct table_record);
+	return TABLE_RECORDS_AT + (size_t) nr_slots * sizeof(struct table_record);
 }
 
 int table_create(void)
@@ -120,7 +135,8 @@ int table_open(struct table **out, int memfd)
 	}
 	table->header = (struct table_header *) start;
 	table->counters = (_Atomic uint64_t *) (start + TABLE_PAGE);
-	table->records = (struct table_record *) (start + 2 * TABLE_PAGE);
+	table->journal = (struct journal_slot *) (start + TABLE_JOURNAL_AT);
+	table->records = (struct table_record *) (start + TABLE_RECORDS_AT);
 	*out = table;
 	return 0;
 
@@ -141,6 +157,42 @@ void table_close(struct table *table)
 _Atomic uint64_t *table_counters(struct table *table)
 {
 	return table->counters;
+}
+
+struct journal_slot *table_journal(struct table *table)
+{
+	return table->journal;
+}
+
+size_t table_save_init(struct table *table, const void *request, size_t bytes)
+{
+	if (bytes > TABLE_INIT_BYTES)
+		return 0;
+	memcpy(table->header->init, request, bytes);
+	atomic_store_explicit(&table->header->init_bytes, (uint32_t) bytes,
+			      memory_order_release);
+	return bytes;
+}
+
+size_t table_load_init(struct table *table, void *request)
+{
+	size_t bytes = atomic_load_explicit(&table->header->init_bytes,
+					    memory_order_acquire);
+
+	if (bytes > TABLE_INIT_BYTES)
+		return 0;
+	memcpy(request, table->header->init, bytes);
+	return bytes;
+}
+
+uint64_t table_next_handle(struct table *table)
+{
+	return atomic_fetch_add(&table->header->next_handle, 1) + 1;
+}
+
+_Atomic uint64_t *table_highest_id(struct table *table)
+{
+	return &table->header->highest_id;
 }
 
 struct table_record *table_record(struct table *table, uint32_t slot)

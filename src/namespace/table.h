@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The tables in the memfd: what outlives the daemon. The file has a header
- * page (magic, version), a page of counters, and fixed-size inode records that
- * never move. No pointer, no lock, no hash chain lies in it: those are private
- * to the daemon and rebuilt.
+ * page (magic, version, what a next daemon needs to take over), a page of
+ * counters, the journal, and fixed-size inode records that never move. No
+ * pointer, no lock, no hash chain lies in it: those are private to the daemon
+ * and rebuilt.
  */
 #ifndef NAMESPACE_TABLE_H
 #define NAMESPACE_TABLE_H
@@ -14,6 +15,7 @@
 
 #include "backing/handle.h"
 
+struct journal_slot;
 struct table;
 
 /*
@@ -35,16 +37,26 @@ struct table;
  * counts only when it says IN_USE, and any single store may be the last one
  * before a crash. Its upper half is the sequence number of the slot, one more
  * at each use, so that nodeid (sequence << 32 | slot) never repeats.
+ *
+ * Words that change together are changed through the journal.
  */
 struct table_record {
 	_Atomic uint64_t state;	  /* sequence << 32 | TABLE_FREE or IN_USE */
 	_Atomic uint64_t nlookup; /* references the kernel holds */
 	uint64_t ino;		  /* st_ino in the backing */
-	_Atomic int32_t backing_id; /* 0 when none is registered */
-	_Atomic uint32_t nopen;	  /* opens that were replied, not released */
+	_Atomic uint64_t backing_id; /* 0 when none is registered */
+	_Atomic uint64_t nopen;	  /* opens that were replied, not released */
+	_Atomic uint64_t nwriters; /* those for writing among them */
 	struct backing_handle handle;
-	uint32_t mode;		  /* S_IFMT part of st_mode */
-	uint32_t reserved[3];
+	uint32_t mode;		  /* st_mode; without attributes S_IFMT of it */
+	_Atomic uint32_t has_attr; /* what follows is what it was when it lost
+				      its last name; never a regular file */
+	int64_t seconds[3];	  /* of atime, mtime, ctime */
+	uint32_t nanoseconds[3];
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t rdev;
+	uint64_t size;
 };
 
 enum { TABLE_FREE = 0, TABLE_IN_USE = 1 };
@@ -61,6 +73,24 @@ int table_open(struct table **out, int memfd);
 void table_close(struct table *table);
 
 _Atomic uint64_t *table_counters(struct table *table);
+
+/* JOURNAL_NR_SLOTS of them (journal.h). */
+struct journal_slot *table_journal(struct table *table);
+
+/*
+ * The first request of the kernel, which comes only once: saved by the daemon
+ * that receives it, given to those that take over. Both return its length; 0
+ * when there is none, or when it is too long to be saved.
+ */
+#define TABLE_INIT_BYTES 1024
+size_t table_save_init(struct table *table, const void *request, size_t bytes);
+size_t table_load_init(struct table *table, void *request);
+
+/* Numbers that no two handles of directories have, whichever daemon asks. */
+uint64_t table_next_handle(struct table *table);
+
+/* An upper limit of the backing ids that were registered so far. */
+_Atomic uint64_t *table_highest_id(struct table *table);
 
 /* The record of a slot below table_nr_slots(). Never NULL, never moves. */
 struct table_record *table_record(struct table *table, uint32_t slot);

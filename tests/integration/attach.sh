@@ -1,16 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The daemon is killed: nothing hangs, the files are kept, --attach brings them
-# back whole, and who does not want them can drop them.
+# Daemons die until no other one takes over: nothing hangs, the files are kept,
+# --attach brings them back whole, and who does not want them can drop them.
 # sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
-
-kill_daemon()
-{
-	kill -KILL "$(mount_daemon)"
-	wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
-}
 
 kept="the daemon of $MNT has died and process [0-9]+ keeps its files: \
 hugetmpfs --attach $MNT mounts them again, kill [0-9]+ drops them"
@@ -26,15 +20,7 @@ chown 1234:4321 "$MNT/a"
 sum=$(md5sum <"$MNT/file")
 listing=$(cd "$MNT" && find . -printf '%p %m %U %G %n %i %y %l %T@\n' | sort)
 
-echo "who waits for a dead daemon gets an error"
-daemon=$(mount_daemon)
-stop_process "$daemon"
-stat "$MNT/a/never-looked-up" >/dev/null 2>"$HT_DIR/waiting" &
-waiting=$!
-sleep 0.3
-kill_daemon
-wait_for 10 is_gone $waiting
-assert_match "$(cat "$HT_DIR/waiting")" "not connected|abort" "who waited"
+mount_kill
 assert_status 2 ls "$MNT"
 assert_match "$OUT" "Transport endpoint is not connected" "ls"
 
@@ -61,7 +47,7 @@ assert_match "$OUT" "the daemon of $MNT lives" "a second attach"
 
 echo "options that were changed hold after an attach"
 "$HUGETMPFS" -o remount,size=300M,nosuid,noatime,ro "$MNT"
-kill_daemon
+mount_kill
 "$HUGETMPFS" --attach "$MNT"
 assert_match "$("$HUGETMPFSCTL" status "$MNT" | grep ^options)" size=300M options
 assert_eq "$(stat -f -c '%b*%S' "$MNT")" "$((300 * 256))*4096" "size"
@@ -69,7 +55,7 @@ assert_eq "$(awk -v mnt="$MNT" '$5 == mnt { print $6 }' /proc/self/mountinfo)" \
 	ro,nosuid,noatime "flags"
 
 echo "a dead mount may be unmounted and attached after that"
-kill_daemon
+mount_kill
 umount "$MNT"
 refute mount_is_there
 assert_status 2 "$HUGETMPFS" "$MNT"
@@ -86,7 +72,7 @@ assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after umount"
 echo "files that are kept of a mount that is gone stand in nobody's way"
 exec 9<"$MNT/file"
 umount -l "$MNT"
-kill_daemon
+mount_kill
 exec 9<&-
 assert_eq "$(grep ^dev "/run/hugetmpfs/$keeper/mount")" "dev 0:0" "device"
 mount_start "" "$HT_DIR/third"
@@ -101,7 +87,7 @@ mount_start size=4M,nr_inodes=3
 keeper=$(mount_keeper)
 touch "$MNT/2"
 dd if=/dev/zero of="$MNT/3" bs=1M 2>/dev/null || :
-kill_daemon
+mount_kill
 "$HUGETMPFS" --attach "$MNT"
 assert_eq "$(stat -c %s "$MNT/3")" $((4 << 20)) "size of the file"
 
@@ -109,7 +95,7 @@ echo "mappings outlive the daemon, and stay shared with who opens the file anew"
 rm "$MNT"/[23]
 app_start old -s $((2 << 20)) "$MNT/mapped"
 app_do old fill 1
-kill_daemon
+mount_kill
 app_do old fill 2
 "$HUGETMPFS" --attach "$MNT"
 app_start new "$MNT/mapped"
@@ -123,7 +109,7 @@ app_stop old
 
 echo "what is mounted over a dead mount is left alone"
 sum=$(md5sum <"$MNT/mapped")
-kill_daemon
+mount_kill
 mount -t tmpfs over "$MNT"
 assert_status 2 "$HUGETMPFS" --attach "$MNT"
 assert_match "$OUT" "something is mounted over the dead mount" "message"
@@ -140,7 +126,7 @@ wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
 assert_eq "$(md5sum <"$MNT/mapped")" "$sum" "content"
 
 echo "a keeper that is told to end drops the files"
-kill_daemon
+mount_kill
 kill "$keeper"
 wait_for 10 is_gone "$keeper"
 refute mount_is_there
@@ -148,3 +134,17 @@ refute test -e "/run/hugetmpfs/$keeper"
 assert_status 2 "$HUGETMPFS" --attach "$MNT"
 assert_eq "$OUT" "hugetmpfs: nobody keeps files of a hugetmpfs on $MNT" \
 	"nothing to attach"
+
+echo "without passthrough nobody takes over, and who waits gets an error"
+mkdir -p "$MNT"
+mount_start passthrough=off
+daemon=$(mount_daemon)
+stop_process "$daemon"
+stat "$MNT/never-looked-up" >/dev/null 2>"$HT_DIR/waiting" &
+waiting=$!
+sleep 0.3
+kill -KILL "$daemon"
+wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$(mount_keeper)/mount"
+wait_for 10 is_gone $waiting
+assert_match "$(cat "$HT_DIR/waiting")" "not connected|abort" "who waited"
+"$HUGETMPFS" --attach "$MNT"

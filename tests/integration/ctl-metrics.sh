@@ -118,9 +118,7 @@ kill -CONT "$daemon"
 down() { [ "$(value hugetmpfs_up)" = 0 ] && [ "$(wc -l <"$HT_DIR/values")" = 1 ]; }
 parse -v show=1 >"$HT_DIR/values" || fail "$(<"$HT_DIR/values")"
 assert down
-kill -KILL "$daemon"
-is_dead() { [[ $("$ctl" status "$MNT" 2>&1) == *attach* ]]; }
-wait_for 10 is_dead
+mount_kill
 "$ctl" metrics "$MNT" >"$HT_DIR/text"
 parse -v show=1 >"$HT_DIR/values" || fail "$(<"$HT_DIR/values")"
 assert down

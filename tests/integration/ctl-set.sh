@@ -99,6 +99,11 @@ assert_app_checksum rate "$sum"
 app_stop rate
 
 echo "a next daemon has them, too"
-kill -9 "$(mount_daemon)"
-wait_for 10 "$HUGETMPFS" --attach "$MNT"
+daemon=$(mount_daemon)
+kill -9 "$daemon"
+wait_for 10 is_gone "$daemon"
+stat "$MNT" >"$HT_DIR/stat" # answered by the next one
+assert_eq "$(setting recoveries) $(setting max_holes)" "1 7" "settings"
+mount_kill
+"$HUGETMPFS" --attach "$MNT"
 assert_eq "$(setting recoveries) $(setting max_holes)" "1 7" "settings"

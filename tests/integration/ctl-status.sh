@@ -146,9 +146,7 @@ kill -CONT "$daemon"
 assert_eq $status 124 "a stopped daemon is waited for"
 assert_status 0 "$ctl" status --no-scan "$MNT"
 
-kill -KILL "$daemon"
-dead() { [[ $("$ctl" status "$MNT" 2>&1) == *attach* ]]; }
-wait_for 10 dead
+mount_kill
 assert_status 2 timeout 10 "$ctl" status "$MNT"
 assert_match "$OUT" 'attach' "what to do then"
 assert_status 2 timeout 10 "$ctl" counters --json "$MNT"

@@ -270,6 +270,23 @@ mount_daemon() # [MOUNTPOINT]
 	tr -d ' ' <"/proc/$keeper/task/$keeper/children"
 }
 
+# Lets one daemon after the other die, until the keeper gives up and the mount
+# is dead. One that is killed by SIGKILL would be taken over from very often.
+mount_kill() # [KEEPER]
+{
+	local keeper=${1:-$(mount_keeper)}
+
+	wait_for 30 ht_is_dead_now "$keeper"
+}
+
+ht_is_dead_now() # KEEPER
+{
+	grep -qx "state dead" "/run/hugetmpfs/$1/mount" && return
+	# one that was stopped, too
+	pkill -USR1 -P "$1" && pkill -CONT -P "$1"
+	return 1
+}
+
 # ---- what the kernel says ----
 
 # KiB of a field of /proc/meminfo, e.g. ShmemHugePages.
