@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Each operation, with the daemon killed at its steps: at every fourth of them,
+# at all with HT_TAKEOVER_STRIDE=1.
+# timeout: 1200
+# sanitized
+. "${0%/*}/lib.sh"
+
+mount_start size=64M
+"$HT_BUILD/tests/integration/takeover-steps" "$(mount_keeper)" "$MNT" \
+	"${HT_TAKEOVER_STRIDE:-4}" ||
+	fail "an operation was not as if nothing had happened"
