@@ -93,6 +93,7 @@ assert_eq "$(stat -c %s "$MNT/3")" $((4 << 20)) "size of the file"
 
 echo "mappings outlive the daemon, and stay shared with who opens the file anew"
 rm "$MNT"/[23]
+wait_for 20 has_room 1024
 app_start old -s $((2 << 20)) "$MNT/mapped"
 app_do old fill 1
 mount_kill

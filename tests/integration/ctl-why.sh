@@ -133,8 +133,7 @@ assert_status 3 "$ctl" recover "$MNT/sparse"
 assert_match "$(causes "$MNT/sparse")" '^0-0 (mount_full|no_huge_page)$' \
 	"a full mount"
 rm "$MNT/rest"
-has_room() { [ "$(stat -f -c %f "$MNT")" -ge 16384 ]; }
-wait_for 10 has_room
+wait_for 20 has_room 16384
 
 if [ "$(wc -l </proc/swaps)" = 1 ]; then
 	tight=$(cgroup_create tight)

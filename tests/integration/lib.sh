@@ -201,6 +201,13 @@ wait_for() # SECONDS COMMAND ARG...
 	done
 }
 
+# Whether so many pages are free on the mount: a removed file gives its room back
+# some time after its name has gone.
+has_room() # PAGES
+{
+	[ "$(stat -f -c %f "$MNT")" -ge "$1" ]
+}
+
 # Stops a process; a thread that runs does not stop before the signal gets there.
 stop_process() # PID
 {

@@ -34,5 +34,6 @@ app_stop one
 
 # with room again it works
 rm "$MNT/rest"
+wait_for 20 has_room $((4 * 512))
 assert_eq "$(recover "$MNT/sparse")" "done done done done " "with room"
 assert_eq "$(sha256sum <"$MNT/sparse")" "$sparse" "sparse content, huge"
