@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -123,18 +122,10 @@ static int cancel_paths(char **paths, int nr, bool json)
 
 static int cancel_run(int argc, char **argv)
 {
-	static const struct option longopts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	bool json = false;
-	int c, code;
+	bool json;
+	int code;
 
-	while ((c = command_option(&command_cancel, argc, argv, longopts,
-				   &code)) >= 0)
-		json |= c == 'j';
-	if (c == -2)
+	if (!command_json_option(&command_cancel, argc, argv, &json, &code))
 		return code;
 	if (optind == argc)
 		return command_misused(&command_cancel,

@@ -2,11 +2,11 @@
 /*
  * hugetmpfsctl counters: what the daemon of a mount has counted.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <hugetmpfs/protocol.h>
 
@@ -43,19 +43,11 @@ static int counters_line(void *json, const char *key, const char *value)
 
 static int counters_run(int argc, char **argv)
 {
-	static const struct option longopts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	bool json = false;
+	bool json;
 	json_t *object;
-	int c, code;
+	int code;
 
-	while ((c = command_option(&command_counters, argc, argv, longopts,
-				   &code)) >= 0)
-		json |= c == 'j';
-	if (c == -2)
+	if (!command_json_option(&command_counters, argc, argv, &json, &code))
 		return code;
 	if (optind != argc - 1)
 		return command_misused(&command_counters,

@@ -3,11 +3,11 @@
  * hugetmpfsctl set: the settings of recovery on a mount, shown and changed.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <hugetmpfs/protocol.h>
 
@@ -74,18 +74,10 @@ static int set_settings(const char *mount, char **words, int nr, bool json)
 
 static int set_run(int argc, char **argv)
 {
-	static const struct option longopts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	bool json = false;
-	int c, code;
+	bool json;
+	int code;
 
-	while ((c = command_option(&command_set, argc, argv, longopts,
-				   &code)) >= 0)
-		json |= c == 'j';
-	if (c == -2)
+	if (!command_json_option(&command_set, argc, argv, &json, &code))
 		return code;
 	if (optind == argc)
 		return command_misused(&command_set,

@@ -3,7 +3,6 @@
  * hugetmpfsctl trace: what recovery does, as it does it.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -75,18 +74,10 @@ static int trace_show(const char *path, bool json)
 
 static int trace_run(int argc, char **argv)
 {
-	static const struct option longopts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	bool json = false;
-	int c, code;
+	bool json;
+	int code;
 
-	while ((c = command_option(&command_trace, argc, argv, longopts,
-				   &code)) >= 0)
-		json |= c == 'j';
-	if (c == -2)
+	if (!command_json_option(&command_trace, argc, argv, &json, &code))
 		return code;
 	if (optind != argc - 1)
 		return command_misused(&command_trace,

@@ -43,3 +43,19 @@ int command_option(const struct command *command, int argc, char **argv,
 	}
 	return c;
 }
+
+bool command_json_option(const struct command *command, int argc, char **argv,
+			 bool *json, int *code)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int c;
+
+	*json = false;
+	while ((c = command_option(command, argc, argv, options, code)) >= 0)
+		*json |= c == 'j';
+	return c != -2;
+}

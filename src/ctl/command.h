@@ -6,6 +6,7 @@
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -44,6 +45,13 @@ struct option;
  */
 int command_option(const struct command *command, int argc, char **argv,
 		   const struct option *options, int *code);
+
+/*
+ * The options of a command that has --json and no other. False when the command
+ * is over with the exit code in *code.
+ */
+bool command_json_option(const struct command *command, int argc, char **argv,
+			 bool *json, int *code);
 
 /* Says what is wrong with the command line. Returns CTL_USAGE. */
 int command_misused(const struct command *command, const char *format, ...)
