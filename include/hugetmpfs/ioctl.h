@@ -15,7 +15,7 @@
 #define HUGETMPFS_IOC_MAGIC 0xF7
 
 /* Extents in one call; the kernel limits an ioctl's argument to 16 KiB. */
-#define HUGETMPFS_IOC_EXTENTS 512
+#define HUGETMPFS_IOC_EXTENTS 500
 
 /* Flags of RECOVER; unknown ones get EINVAL. */
 #define HUGETMPFS_RECOVER_DRY_RUN (1u << 0) /* look and decide, change nothing */

@@ -61,7 +61,10 @@ enum hugetmpfs_state {
 	X(FAILED, "failed", "the kernel gave an error that has no name here")  \
 	X(NOT_ASKED, "not_asked", "nobody has asked for it yet")                   \
 	X(PREALLOCATED, "preallocated", "fallocate has put pages beyond the end of the file into it") \
-	X(QUEUED, "queued", "it was asked for, and waits or is under way")
+	X(QUEUED, "queued", "it was asked for, and waits or is under way")         \
+	X(NODE_FULL, "node_full", "no memory is free on the NUMA nodes that its policy allows") \
+	X(NO_NODE, "no_node", "none of the NUMA nodes of its policy is online and allowed") \
+	X(MISPLACED, "misplaced", "pages of it are on another NUMA node than its policy says")
 
 enum hugetmpfs_reason {
 #define X(constant, name, meaning) HUGETMPFS_REASON_##constant,
@@ -76,6 +79,39 @@ enum hugetmpfs_reason {
  * takes that over.
  */
 #define HUGETMPFS_XATTR_RECOVER "user.hugetmpfs.recover"
+
+/*
+ * Where the pages of an extent belong, X(CONSTANT, name, meaning).
+ *
+ * As text: "MODE[:NODES]", NODES as "0,2-3"; bind and interleave want one or
+ * more, prefer exactly one, the others none. Rules for parts of a file follow
+ * each other with a space between, each with "@FIRST-LAST" behind it, indexes
+ * of extents, of which LAST may be left out: up to the end. One without is for
+ * the whole file. Of several that fit an extent the last holds.
+ */
+#define HUGETMPFS_NUMA_MODES(X)                                                \
+	X(DEFAULT, "default", "where most of its pages are already")           \
+	X(BIND, "bind", "on these nodes and no other")                         \
+	X(PREFER, "prefer", "on this node, else on the nearest with room")     \
+	X(INTERLEAVE, "interleave", "extent by extent on these nodes in turn") \
+	X(FOLLOW, "follow", "where the threads of its mappers run")
+
+enum hugetmpfs_numa {
+#define X(constant, name, meaning) HUGETMPFS_NUMA_##constant,
+	HUGETMPFS_NUMA_MODES(X)
+#undef X
+	HUGETMPFS_NR_NUMA_MODES
+};
+
+/* Longest text of a policy, the NUL at its end counted in; and its rules. */
+#define HUGETMPFS_NUMA_BYTES 4096
+#define HUGETMPFS_NUMA_RULES 64
+
+/*
+ * The extended attribute with such a text. Of a directory: what is made in it
+ * takes that over. Only the owner of the file and root may change it.
+ */
+#define HUGETMPFS_XATTR_NUMA "user.hugetmpfs.numa"
 
 /* Which extents are recovered in the background. */
 enum hugetmpfs_background {
@@ -122,6 +158,10 @@ struct hugetmpfs_extent {
 	 * inode number. 0: the mount has none, or it is not known.
 	 */
 	uint32_t group;
+	/* Node that its policy says, -1 when it names none or is not known. */
+	int16_t target_nid;
+	uint16_t misplaced_pages; /* in memory, on nodes it does not say */
+	uint32_t reserved;	  /* 0 */
 };
 
 #endif

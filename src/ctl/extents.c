@@ -126,6 +126,7 @@ struct hugetmpfs_extent extents_hole(uint64_t size_bytes, uint64_t index)
 		.state = HUGETMPFS_HOLE,
 		.reason = HUGETMPFS_REASON_EMPTY,
 		.nid = -1,
+		.target_nid = -1,
 	};
 }
 

@@ -206,6 +206,7 @@ void team_show(uint64_t index, const struct team_facts *facts,
 	extent->index = index;
 	extent->state = (uint8_t) team_state(facts);
 	extent->nid = facts->nid;
+	extent->target_nid = -1;
 	if (facts->huge) {
 		extent->data_pages = HUGETMPFS_EXTENT_PAGES;
 		return;

@@ -194,14 +194,16 @@ static void no_wait_until_full(uint32_t extents_each, unsigned nr)
 	wait_idle();
 	assert_int_equal(nr_collapsed(512, extents_each), extents_each);
 	/* and there is room again */
-	engine_recover(&engine, &caller, 0, 512, NO_WAIT);
+	engine_recover(&engine, &caller, 0, HUGETMPFS_IOC_EXTENTS, NO_WAIT);
 	engine_stop(&engine);
 }
 
 static void test_no_wait_full(void **state)
 {
 	(void) state;
-	no_wait_until_full(512, RECOVERY_NO_WAIT_EXTENTS / 512 - 1);
+	no_wait_until_full(HUGETMPFS_IOC_EXTENTS,
+			   (RECOVERY_NO_WAIT_EXTENTS - 1) /
+				   HUGETMPFS_IOC_EXTENTS);
 }
 
 static void test_no_wait_many(void **state)

@@ -189,9 +189,9 @@ static void test_full(void **state)
 	engine_offer(&engine, 0, 2);
 	engine_wait_count(&engine, RECOVERY_COUNT_recov_completed, 1);
 	wait_load(1, 0);
-	for (int i = 0; i < 31; i++)
-		engine_offer(&engine, 512, 512);
-	engine_offer(&engine, 1, 510);
+	for (int i = 0; i < 32; i++)
+		engine_offer(&engine, 512, 500);
+	engine_offer(&engine, 1, 16384 - 2 - 32 * 500);
 	assert_int_equal(engine_count(&engine, work_too_many), 0);
 	assert_int_equal(recovery_offer(engine.recovery, &engine.file, 1, 3),
 			 -EAGAIN);
@@ -300,8 +300,8 @@ static void test_change(void **state)
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
 	engine_set(&engine, "recoveries=8,cpu_percent=0,bytes_per_second=0");
-	engine_recover(&engine, &caller, 0, 512, 0);
-	for (unsigned i = 0; i < 512; i++) {
+	engine_recover(&engine, &caller, 0, HUGETMPFS_IOC_EXTENTS, 0);
+	for (unsigned i = 0; i < HUGETMPFS_IOC_EXTENTS; i++) {
 		assert_int_equal(caller.extents[i].reason,
 				 HUGETMPFS_REASON_DONE);
 		assert_int_equal(engine.fake.extents[i].collapsed, 1);

@@ -13,6 +13,7 @@
 
 #include "fake/engine.h"
 #include "fake/gate.h"
+#include "recovery/internal.h"
 
 #define PAGES HUGETMPFS_EXTENT_PAGES
 
@@ -426,27 +427,31 @@ static void test_destroy(void **state)
 
 static void test_queue_full(void **state)
 {
-	static struct caller many[129];
+	const int most = RECOVERY_QUEUE_EXTENTS / HUGETMPFS_IOC_EXTENTS;
+	static struct caller many[RECOVERY_QUEUE_EXTENTS /
+				  HUGETMPFS_IOC_EXTENTS + 1];
 	int nr = 0, ret;
 
 	(void) state;
 	gate_close(&engine.fake, FAKE_LOOK, 0);
 	engine_start(&engine, 1);
-	for (ret = 0; !ret && nr < 129; nr += !ret) {
+	for (ret = 0; !ret && nr <= most; nr += !ret) {
 		caller_init(&many[nr]);
-		ret = recovery_submit(engine.recovery, &engine.file, 0, 512, 0,
-				      caller_done, &many[nr], NULL);
+		ret = recovery_submit(engine.recovery, &engine.file, 0,
+				      HUGETMPFS_IOC_EXTENTS, 0, caller_done,
+				      &many[nr], NULL);
 	}
 	assert_int_equal(ret, -EAGAIN);
-	assert_int_equal(nr, 128);
-	assert_int_equal(engine_count(&engine, work_too_many), 512);
+	assert_int_equal(nr, most);
+	assert_int_equal(engine_count(&engine, work_too_many),
+			 HUGETMPFS_IOC_EXTENTS);
 	gate_open();
 	for (int i = 0; i < nr; i++) {
 		caller_wait(&many[i]);
 		assert_int_equal(many[i].nr, 64);
 	}
 	/* and there is room again */
-	engine_recover(&engine, &caller, 0, 512, 0);
+	engine_recover(&engine, &caller, 0, HUGETMPFS_IOC_EXTENTS, 0);
 	engine_stop(&engine);
 }
 

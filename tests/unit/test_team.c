@@ -51,6 +51,7 @@ static void test_show(void **state)
 	assert_int_equal(extent.hole_pages, 2);
 	assert_int_equal(extent.swapped_pages, 2);
 	assert_int_equal(extent.nid, 1);
+	assert_int_equal(extent.target_nid, -1);
 	assert_int_equal(extent.state, HUGETMPFS_SWAPPED);
 	assert_int_equal(extent.group, 0);
 
