@@ -10,14 +10,11 @@
  * had been written. Whatever else may happen, a look comes every ten ticks. It
  * never takes more than a small share of the time.
  *
- * What a look finds is a belief. It is offered in windows of neighbouring
- * extents; the worker that takes a window up looks anew, and only extents that
- * somebody still uses by small entries are recovered. Those that cannot be are
- * left alone for some time (backoff.h). A file's own policy is looked at when it
- * is offered, and comes before that of the mount. recover=all also offers what is in
- * memory by small pages and nobody has mapped, a file when it was closed, and
- * all files after the machine has moved pages. What is wholly swapped out and
- * untouched stays so, for its owner has shown no interest.
+ * What a look finds is offered (offers.h), but for extents that could not be
+ * recovered, which are left alone for some time (backoff.h). recover=all also
+ * offers what is in memory by small pages and nobody has mapped, a file when it
+ * was closed, and all files after the machine has moved pages. What is wholly
+ * swapped out and untouched stays so, for its owner has shown no interest.
  */
 #include "recovery/scan.h"
 
@@ -34,6 +31,7 @@
 #include "recovery/backoff.h"
 #include "recovery/internal.h"
 #include "recovery/look.h"
+#include "recovery/offers.h"
 
 #define SCAN_TICK_MS	1000
 #define SCAN_LOOK_TICKS 10 /* between looks, at the most */
@@ -43,27 +41,17 @@
 #define SCAN_REST	32
 #define SCAN_SWEEP_TICKS 60
 
-/* Extents offered and not answered: enough to keep all workers busy. */
-#define SCAN_UNDERWAY 4096
-
 /* Files that were closed since the last tick; beyond it they are not named. */
 #define SCAN_CLOSED 64
 
 /* The part of a tick that tasks waited for memory that is pressure: 1 / 64. */
 #define SCAN_PRESSURE_SHIFT 6
 
-/* Extents of one file to be offered at once. */
-struct recovery_scan_window {
-	uint64_t ino;
-	uint64_t first;
-	uint32_t nr;
-	bool all; /* also what nobody has mapped */
-};
-
 struct recovery_scan {
 	struct recovery *recovery;
 	struct recovery_look *look;
 	struct recovery_backoff *backoff;
+	struct recovery_offers *offers;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -71,10 +59,9 @@ struct recovery_scan {
 	bool closed_any;     /* lock; a written file was closed */
 	unsigned nr_closed;  /* lock */
 	uint64_t closed[SCAN_CLOSED]; /* lock */
-	uint32_t underway;   /* lock; extents */
-	uint64_t now;	     /* lock; in ticks */
 
 	/* the thread's */
+	uint64_t now; /* in ticks */
 	uint64_t tick_ns;
 	uint64_t next_tick_ns;
 	uint64_t rest_until_ns;
@@ -85,14 +72,6 @@ struct recovery_scan {
 	bool moved_all; /* the same, since the last look at all files */
 	bool pressed;	/* there was pressure in the last tick */
 	bool due;	/* for another reason */
-	size_t nr_windows, next_window, capacity;
-	struct recovery_scan_window *windows;
-};
-
-/* What was offered, until it is answered. */
-struct recovery_scan_offer {
-	struct recovery_scan *scan;
-	struct recovery_scan_window window;
 };
 
 void recovery_closed(struct recovery *recovery, uint64_t ino)
@@ -109,176 +88,6 @@ void recovery_closed(struct recovery *recovery, uint64_t ino)
 	if (i == scan->nr_closed && i < SCAN_CLOSED)
 		scan->closed[scan->nr_closed++] = ino;
 	pthread_mutex_unlock(&scan->lock);
-}
-
-/* Whether an extent of a window is to be recovered, by what it is now. */
-static bool recovery_scan_wants(void *arg, uint64_t index,
-		       const struct team_facts *facts)
-{
-	const struct recovery_scan_offer *offer = arg;
-	struct recovery_scan *scan = offer->scan;
-	uint64_t now;
-
-	if (!facts->by_pte && !(offer->window.all && facts->resident))
-		return false;
-	pthread_mutex_lock(&scan->lock);
-	now = scan->now;
-	pthread_mutex_unlock(&scan->lock);
-	return !recovery_backoff_holds_still(scan->backoff, offer->window.ino,
-					     index, now);
-}
-
-/*
- * An extent that is huge and was so before, or was only mapped so again, is
- * one that somebody cannot have mapped huge: left alone as well.
- */
-static void recovery_scan_remember(struct recovery_scan *scan, uint64_t ino,
-			  uint64_t now, const struct hugetmpfs_extent *extent)
-{
-	struct recovery_backoff *backoff = scan->backoff;
-
-	switch (extent->reason) {
-	case HUGETMPFS_REASON_NOT_ASKED:
-	case HUGETMPFS_REASON_TOO_LATE:
-	case HUGETMPFS_REASON_CANCELLED:
-	case HUGETMPFS_REASON_POLICY:
-		break;
-	case HUGETMPFS_REASON_DONE:
-		if (extent->passes & HUGETMPFS_PASS_COLLAPSE) {
-			recovery_backoff_forget(backoff, ino, extent->index);
-			break;
-		}
-		/* fall through */
-	default:
-		recovery_backoff_store(backoff, ino, extent->index,
-				       extent->reason, now);
-	}
-}
-
-static void recovery_scan_done(void *arg, const struct recovery_result *result)
-{
-	struct recovery_scan_offer *offer = arg;
-	struct recovery_scan *scan = offer->scan;
-	uint64_t now;
-
-	pthread_mutex_lock(&scan->lock);
-	now = scan->now;
-	pthread_mutex_unlock(&scan->lock);
-	for (uint32_t i = 0; !result->error && i < result->nr; i++)
-		recovery_scan_remember(scan, offer->window.ino, now,
-			      &result->extents[i]);
-	pthread_mutex_lock(&scan->lock);
-	scan->underway -= offer->window.nr;
-	pthread_cond_signal(&scan->wake);
-	pthread_mutex_unlock(&scan->lock);
-	free(offer);
-}
-
-/* Returns -EAGAIN when it should be offered later. */
-static int recovery_scan_offer(struct recovery_scan *scan,
-		      const struct recovery_scan_window *window)
-{
-	struct recovery *recovery = scan->recovery;
-	struct recovery_file file = {.ino = window->ino};
-	struct recovery_settings settings;
-	struct recovery_scan_offer *offer;
-	enum recovery_recover recover;
-	int ret;
-
-	file.fd = recovery->config.open_ino(recovery->config.files_arg,
-					    window->ino, O_RDWR);
-	if (file.fd < 0) /* it is gone, or nothing to be written now */
-		return file.fd == -EAGAIN ? 0 : file.fd;
-	recovery_settings_get(recovery, &settings);
-	recover = recovery_policy_background(recovery, &settings, file.fd);
-	if (recover == RECOVERY_RECOVER_OFF ||
-	    (window->all && recover != RECOVERY_RECOVER_ALL)) {
-		close(file.fd);
-		return 0;
-	}
-	offer = malloc(sizeof(*offer));
-	if (!offer) {
-		close(file.fd);
-		return -ENOMEM;
-	}
-	*offer = (struct recovery_scan_offer){scan, *window};
-	pthread_mutex_lock(&scan->lock);
-	scan->underway += window->nr;
-	pthread_mutex_unlock(&scan->lock);
-	ret = recovery_offer_if(recovery, &file, window->first, window->nr,
-			     recovery_scan_wants, recovery_scan_done, offer);
-	close(file.fd);
-	if (!ret)
-		return 0;
-	pthread_mutex_lock(&scan->lock);
-	scan->underway -= window->nr;
-	pthread_mutex_unlock(&scan->lock);
-	free(offer);
-	return ret;
-}
-
-static bool recovery_scan_has_windows(const struct recovery_scan *scan)
-{
-	return scan->next_window < scan->nr_windows;
-}
-
-static void recovery_scan_drop_windows(struct recovery_scan *scan)
-{
-	scan->nr_windows = scan->next_window = 0;
-	scan->capacity = 0;
-	free(scan->windows);
-	scan->windows = NULL;
-}
-
-/* Offers what was found, as much at a time as the engine can do with. */
-static void recovery_scan_offer_windows(struct recovery_scan *scan)
-{
-	bool full;
-
-	while (recovery_scan_has_windows(scan)) {
-		pthread_mutex_lock(&scan->lock);
-		full = scan->underway >= SCAN_UNDERWAY || scan->stopping;
-		pthread_mutex_unlock(&scan->lock);
-		if (full || recovery_scan_offer(scan, &scan->windows[scan->next_window]) ==
-				    -EAGAIN)
-			return;
-		scan->next_window++;
-	}
-	recovery_scan_drop_windows(scan);
-}
-
-static int recovery_scan_add_window(struct recovery_scan *scan,
-			   const struct recovery_scan_window *window)
-{
-	size_t capacity = scan->capacity * 2 + 16;
-	struct recovery_scan_window *bigger;
-
-	if (scan->nr_windows == scan->capacity) {
-		bigger = realloc(scan->windows, capacity * sizeof(*bigger));
-		if (!bigger)
-			return -ENOMEM;
-		scan->windows = bigger;
-		scan->capacity = capacity;
-	}
-	scan->windows[scan->nr_windows++] = *window;
-	return 0;
-}
-
-/* Adds one extent, to the last window if it is near enough. */
-static int recovery_scan_add_extent(struct recovery_scan *scan, uint64_t ino,
-			   uint64_t index)
-{
-	struct recovery_scan_window *last, window = {.ino = ino, .first = index, .nr = 1};
-
-	if (scan->nr_windows) {
-		last = &scan->windows[scan->nr_windows - 1];
-		if (!last->all && last->ino == ino &&
-		    index - last->first < RECOVERY_WINDOW_EXTENTS) {
-			last->nr = (uint32_t) (index - last->first + 1);
-			return 0;
-		}
-	}
-	return recovery_scan_add_window(scan, &window);
 }
 
 static void recovery_scan_rest(struct recovery_scan *scan, uint64_t since_ns)
@@ -324,7 +133,8 @@ static void recovery_scan_look(struct recovery_scan *scan)
 
 		if (!recovery_backoff_holds(scan->backoff, use->ino, use->index,
 					    use->pages, scan->now))
-			ret = recovery_scan_add_extent(scan, use->ino, use->index);
+			ret = recovery_offers_add_extent(scan->offers,
+							 use->ino, use->index);
 	}
 	recovery_scan_rest(scan, since_ns);
 	if (ret && ret != -EINTR)
@@ -337,7 +147,8 @@ static void recovery_scan_look(struct recovery_scan *scan)
 static int recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
 {
 	struct recovery_config *config = &scan->recovery->config;
-	struct recovery_scan_window window = {.ino = ino, .all = true};
+	struct recovery_offer offer = {.ino = ino,
+				       .wanted = RECOVERY_WANTED_ALL};
 	uint64_t start = 0, end, size;
 	struct stat st;
 	int fd, ret = 0;
@@ -353,16 +164,16 @@ static int recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
 
 		if (data < 0)
 			break;
-		window.first = (uint64_t) data >> HUGETMPFS_EXTENT_SHIFT;
-		end = (window.first + RECOVERY_WINDOW_EXTENTS)
+		offer.first = (uint64_t) data >> HUGETMPFS_EXTENT_SHIFT;
+		end = (offer.first + RECOVERY_WINDOW_EXTENTS)
 		      << HUGETMPFS_EXTENT_SHIFT;
 		if (end > size)
 			end = size;
 		start = end;
 		end += HUGETMPFS_EXTENT_BYTES - 1;
-		window.nr = (uint32_t) ((end >> HUGETMPFS_EXTENT_SHIFT) -
-					window.first);
-		ret = recovery_scan_add_window(scan, &window);
+		offer.nr = (uint32_t) ((end >> HUGETMPFS_EXTENT_SHIFT) -
+					offer.first);
+		ret = recovery_offers_add(scan->offers, &offer);
 	}
 out_close:
 	close(fd);
@@ -410,14 +221,17 @@ static void recovery_scan_machine(struct recovery_scan *scan)
 }
 
 /* Whether it is time to look. */
-static bool recovery_scan_is_due(const struct recovery_scan *scan, uint32_t underway)
+static bool recovery_scan_is_due(struct recovery_scan *scan)
 {
 	bool long_ago = scan->now - scan->looked_at >= SCAN_LOOK_TICKS;
 
-	if (recovery_scan_has_windows(scan) || clock_now_ns() < scan->rest_until_ns)
+	if (recovery_offers_has_waiting(scan->offers) ||
+	    clock_now_ns() < scan->rest_until_ns)
 		return false;
 	/* what is under way would be found again */
-	return long_ago || (!underway && (scan->moved || scan->due));
+	return long_ago ||
+	       ((scan->moved || scan->due) &&
+		!recovery_offers_underway(scan->offers));
 }
 
 static void recovery_scan_tick(struct recovery_scan *scan)
@@ -425,30 +239,28 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	uint64_t closed[SCAN_CLOSED];
 	struct recovery_settings settings;
 	unsigned nr_closed;
-	uint32_t underway;
 	bool own;
 
 	recovery_settings_get(scan->recovery, &settings);
 	pthread_mutex_lock(&scan->lock);
-	scan->now++;
 	nr_closed = scan->nr_closed;
 	for (unsigned i = 0; i < nr_closed; i++)
 		closed[i] = scan->closed[i];
 	scan->nr_closed = 0;
 	scan->due |= scan->closed_any;
 	scan->closed_any = false;
-	underway = scan->underway;
 	pthread_mutex_unlock(&scan->lock);
+	recovery_offers_set_time(scan->offers, ++scan->now);
 	own = recovery_has_own_policies(scan->recovery);
 	if (!settings.recoveries ||
 	    (settings.recover == RECOVERY_RECOVER_OFF && !own)) {
-		recovery_scan_drop_windows(scan);
+		recovery_offers_drop(scan->offers);
 		return;
 	}
 	recovery_scan_machine(scan);
 	if (scan->now % SCAN_SWEEP_TICKS == 0)
 		recovery_backoff_sweep(scan->backoff, scan->now);
-	if (recovery_scan_is_due(scan, underway))
+	if (recovery_scan_is_due(scan))
 		recovery_scan_look(scan);
 	if (settings.recover == RECOVERY_RECOVER_ALL || own)
 		recovery_scan_files(scan, closed, nr_closed);
@@ -463,7 +275,8 @@ static bool recovery_scan_wait_locked(struct recovery_scan *scan)
 	};
 
 	while (!scan->stopping) {
-		if (recovery_scan_has_windows(scan) && scan->underway < SCAN_UNDERWAY / 2)
+		if (recovery_offers_has_waiting(scan->offers) &&
+		    recovery_offers_has_room(scan->offers))
 			return false;
 		if (pthread_cond_timedwait(&scan->wake, &scan->lock, &until) ==
 		    ETIMEDOUT)
@@ -488,9 +301,19 @@ static void *recovery_scan_thread(void *arg)
 			break;
 		if (tick)
 			recovery_scan_tick(scan);
-		recovery_scan_offer_windows(scan);
+		recovery_offers_make(scan->offers);
 	}
 	return NULL;
+}
+
+/* There may be room for more. */
+static void recovery_scan_answered(void *arg)
+{
+	struct recovery_scan *scan = arg;
+
+	pthread_mutex_lock(&scan->lock);
+	pthread_cond_signal(&scan->wake);
+	pthread_mutex_unlock(&scan->lock);
 }
 
 static int recovery_scan_thread_start(struct recovery_scan *scan)
@@ -524,9 +347,13 @@ int recovery_scan_start(struct recovery *recovery)
 	ret = recovery_backoff_open(&scan->backoff);
 	if (ret)
 		goto err_scan_free;
-	ret = recovery_look_open(&scan->look, mm, recovery->config.dev);
+	ret = recovery_offers_open(&scan->offers, recovery, scan->backoff,
+				   recovery_scan_answered, scan);
 	if (ret)
 		goto err_backoff_close;
+	ret = recovery_look_open(&scan->look, mm, recovery->config.dev);
+	if (ret)
+		goto err_offers_close;
 	pthread_mutex_init(&scan->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -541,6 +368,8 @@ int recovery_scan_start(struct recovery *recovery)
 	pthread_cond_destroy(&scan->wake);
 	pthread_mutex_destroy(&scan->lock);
 	recovery_look_close(scan->look);
+err_offers_close:
+	recovery_offers_close(scan->offers);
 err_backoff_close:
 	recovery_backoff_close(scan->backoff);
 err_scan_free:
@@ -559,6 +388,7 @@ void recovery_scan_stop(struct recovery *recovery)
 	scan->stopping = true;
 	pthread_cond_signal(&scan->wake);
 	pthread_mutex_unlock(&scan->lock);
+	recovery_offers_stop(scan->offers);
 	recovery_look_stop(scan->look);
 	pthread_join(scan->thread, NULL);
 }
@@ -570,8 +400,8 @@ void recovery_scan_free(struct recovery *recovery)
 	if (!scan)
 		return;
 	recovery->scan = NULL;
-	recovery_scan_drop_windows(scan);
 	recovery_look_close(scan->look);
+	recovery_offers_close(scan->offers);
 	recovery_backoff_close(scan->backoff);
 	pthread_cond_destroy(&scan->wake);
 	pthread_mutex_destroy(&scan->lock);

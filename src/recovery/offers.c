@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What was found is a belief: the worker that takes a window up looks anew,
+ * and only extents that are wanted by what they are then are recovered. A
+ * file's own policy is looked at when it is offered, and comes before that of
+ * the mount.
+ */
+#include "recovery/offers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "recovery/backoff.h"
+#include "recovery/internal.h"
+
+/* Extents offered and not answered: enough to keep all workers busy. */
+#define OFFERS_UNDERWAY 4096
+
+struct recovery_offers {
+	struct recovery *recovery;
+	struct recovery_backoff *backoff;
+	void (*answered)(void *arg);
+	void *arg;
+	pthread_mutex_t lock;
+	uint32_t underway; /* lock; extents */
+	bool stopping;	   /* lock */
+	uint64_t now;	   /* lock; in ticks */
+
+	/* the finder's */
+	size_t nr, next, capacity;
+	struct recovery_offer *waiting;
+};
+
+/* What was offered, until it is answered. */
+struct recovery_offered {
+	struct recovery_offers *offers;
+	struct recovery_offer offer;
+};
+
+int recovery_offers_open(struct recovery_offers **out,
+			 struct recovery *recovery,
+			 struct recovery_backoff *backoff,
+			 void (*answered)(void *arg), void *arg)
+{
+	struct recovery_offers *offers = calloc(1, sizeof(*offers));
+
+	if (!offers)
+		return -ENOMEM;
+	offers->recovery = recovery;
+	offers->backoff = backoff;
+	offers->answered = answered;
+	offers->arg = arg;
+	pthread_mutex_init(&offers->lock, NULL);
+	*out = offers;
+	return 0;
+}
+
+void recovery_offers_close(struct recovery_offers *offers)
+{
+	recovery_offers_drop(offers);
+	pthread_mutex_destroy(&offers->lock);
+	free(offers);
+}
+
+void recovery_offers_set_time(struct recovery_offers *offers, uint64_t now)
+{
+	pthread_mutex_lock(&offers->lock);
+	offers->now = now;
+	pthread_mutex_unlock(&offers->lock);
+}
+
+static uint64_t recovery_offers_time(struct recovery_offers *offers)
+{
+	uint64_t now;
+
+	pthread_mutex_lock(&offers->lock);
+	now = offers->now;
+	pthread_mutex_unlock(&offers->lock);
+	return now;
+}
+
+uint32_t recovery_offers_underway(struct recovery_offers *offers)
+{
+	uint32_t underway;
+
+	pthread_mutex_lock(&offers->lock);
+	underway = offers->underway;
+	pthread_mutex_unlock(&offers->lock);
+	return underway;
+}
+
+static void recovery_offers_begin(struct recovery_offers *offers, uint32_t nr)
+{
+	pthread_mutex_lock(&offers->lock);
+	offers->underway += nr;
+	pthread_mutex_unlock(&offers->lock);
+}
+
+static void recovery_offers_end(struct recovery_offers *offers, uint32_t nr)
+{
+	pthread_mutex_lock(&offers->lock);
+	offers->underway -= nr;
+	pthread_mutex_unlock(&offers->lock);
+}
+
+/* Whether an extent of a window is to be recovered, by what it is now. */
+static bool recovery_offers_want(void *arg, uint64_t index,
+				 const struct team_facts *facts)
+{
+	const struct recovery_offered *offered = arg;
+	const struct recovery_offer *offer = &offered->offer;
+	struct recovery_offers *offers = offered->offers;
+
+	if (!facts->by_pte &&
+	    !(offer->wanted == RECOVERY_WANTED_ALL && facts->resident))
+		return false;
+	return !recovery_backoff_holds_still(offers->backoff, offer->ino, index,
+					     recovery_offers_time(offers));
+}
+
+/*
+ * An extent that is huge and was so before, or was only mapped so again, is
+ * one that somebody cannot have mapped huge: left alone as well.
+ */
+static void recovery_offers_remember(struct recovery_offers *offers,
+				     uint64_t ino, uint64_t now,
+				     const struct hugetmpfs_extent *extent)
+{
+	struct recovery_backoff *backoff = offers->backoff;
+
+	switch (extent->reason) {
+	case HUGETMPFS_REASON_NOT_ASKED:
+	case HUGETMPFS_REASON_TOO_LATE:
+	case HUGETMPFS_REASON_CANCELLED:
+	case HUGETMPFS_REASON_POLICY:
+		break;
+	case HUGETMPFS_REASON_DONE:
+		if (extent->passes & HUGETMPFS_PASS_COLLAPSE) {
+			recovery_backoff_forget(backoff, ino, extent->index);
+			break;
+		}
+		/* fall through */
+	default:
+		recovery_backoff_store(backoff, ino, extent->index,
+				       extent->reason, now);
+	}
+}
+
+static void recovery_offers_done(void *arg,
+				 const struct recovery_result *result)
+{
+	struct recovery_offered *offered = arg;
+	struct recovery_offers *offers = offered->offers;
+	uint64_t now = recovery_offers_time(offers);
+
+	for (uint32_t i = 0; !result->error && i < result->nr; i++)
+		recovery_offers_remember(offers, offered->offer.ino, now,
+					 &result->extents[i]);
+	recovery_offers_end(offers, offered->offer.nr);
+	offers->answered(offers->arg);
+	free(offered);
+}
+
+/* Whether a file's policy is against it. */
+static bool recovery_offers_are_refused(struct recovery *recovery,
+					const struct recovery_offer *offer,
+					int fd)
+{
+	struct recovery_settings settings;
+	enum recovery_recover recover;
+
+	recovery_settings_get(recovery, &settings);
+	recover = recovery_policy_background(recovery, &settings, fd);
+	return recover == RECOVERY_RECOVER_OFF ||
+	       (offer->wanted == RECOVERY_WANTED_ALL &&
+		recover != RECOVERY_RECOVER_ALL);
+}
+
+static int recovery_offers_submit(struct recovery_offers *offers,
+				  const struct recovery_offer *offer,
+				  const struct recovery_file *file)
+{
+	struct recovery_offered *offered = malloc(sizeof(*offered));
+	int ret;
+
+	if (!offered)
+		return -ENOMEM;
+	*offered = (struct recovery_offered){offers, *offer};
+	recovery_offers_begin(offers, offer->nr);
+	ret = recovery_offer_if(offers->recovery, file, offer->first, offer->nr,
+				recovery_offers_want, recovery_offers_done,
+				offered);
+	if (!ret)
+		return 0;
+	recovery_offers_end(offers, offer->nr);
+	free(offered);
+	return ret;
+}
+
+/* Returns -EAGAIN when it should be offered later. */
+static int recovery_offers_make_one(struct recovery_offers *offers,
+				    const struct recovery_offer *offer)
+{
+	struct recovery *recovery = offers->recovery;
+	struct recovery_config *config = &recovery->config;
+	struct recovery_file file = {.ino = offer->ino};
+	int ret = 0;
+
+	file.fd = config->open_ino(config->files_arg, offer->ino, O_RDWR);
+	if (file.fd < 0) /* it is gone, or nothing to be written now */
+		return file.fd == -EAGAIN ? 0 : file.fd;
+	if (!recovery_offers_are_refused(recovery, offer, file.fd))
+		ret = recovery_offers_submit(offers, offer, &file);
+	close(file.fd);
+	return ret;
+}
+
+bool recovery_offers_has_waiting(const struct recovery_offers *offers)
+{
+	return offers->next < offers->nr;
+}
+
+bool recovery_offers_has_room(struct recovery_offers *offers)
+{
+	return recovery_offers_underway(offers) < OFFERS_UNDERWAY / 2;
+}
+
+static bool recovery_offers_is_full(struct recovery_offers *offers)
+{
+	bool full;
+
+	pthread_mutex_lock(&offers->lock);
+	full = offers->underway >= OFFERS_UNDERWAY || offers->stopping;
+	pthread_mutex_unlock(&offers->lock);
+	return full;
+}
+
+void recovery_offers_stop(struct recovery_offers *offers)
+{
+	pthread_mutex_lock(&offers->lock);
+	offers->stopping = true;
+	pthread_mutex_unlock(&offers->lock);
+}
+
+void recovery_offers_drop(struct recovery_offers *offers)
+{
+	offers->nr = offers->next = 0;
+	offers->capacity = 0;
+	free(offers->waiting);
+	offers->waiting = NULL;
+}
+
+void recovery_offers_make(struct recovery_offers *offers)
+{
+	for (; recovery_offers_has_waiting(offers); offers->next++) {
+		if (recovery_offers_is_full(offers) ||
+		    recovery_offers_make_one(offers,
+					     &offers->waiting[offers->next]) ==
+			    -EAGAIN)
+			return;
+	}
+	recovery_offers_drop(offers);
+}
+
+int recovery_offers_add(struct recovery_offers *offers,
+			const struct recovery_offer *offer)
+{
+	size_t capacity = offers->capacity * 2 + 16;
+	struct recovery_offer *bigger;
+
+	if (offers->nr == offers->capacity) {
+		bigger = realloc(offers->waiting, capacity * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		offers->waiting = bigger;
+		offers->capacity = capacity;
+	}
+	offers->waiting[offers->nr++] = *offer;
+	return 0;
+}
+
+int recovery_offers_add_extent(struct recovery_offers *offers, uint64_t ino,
+			       uint64_t index)
+{
+	struct recovery_offer *last, offer = {
+		.ino = ino,
+		.first = index,
+		.nr = 1,
+		.wanted = RECOVERY_WANTED_USED,
+	};
+
+	if (offers->nr) {
+		last = &offers->waiting[offers->nr - 1];
+		if (last->wanted == offer.wanted && last->ino == ino &&
+		    index - last->first < RECOVERY_WINDOW_EXTENTS) {
+			last->nr = (uint32_t) (index - last->first + 1);
+			return 0;
+		}
+	}
+	return recovery_offers_add(offers, &offer);
+}
