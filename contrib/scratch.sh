@@ -152,6 +152,20 @@ scratch_reclaim() # MIB
 	fi
 }
 
+# What is more than that is swapped out before this returns, or it fails.
+scratch_limit() # MIB|max
+{
+	local limit=$1
+
+	[ "$limit" = max ] || limit+=M
+	if [ -e "$SCRATCH_CGROUP/memory.max" ]; then
+		echo "$limit" 2>/dev/null >"$SCRATCH_CGROUP/memory.max"
+		return
+	fi
+	echo "${limit/max/-1}" 2>/dev/null \
+		>"$SCRATCH_CGROUP/memory.limit_in_bytes"
+}
+
 # MiB of its memory that are on swap as well, as far as that can be told.
 scratch_swapcached_mib()
 {

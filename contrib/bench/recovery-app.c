@@ -56,6 +56,7 @@ static const char usage_text[] =
 	"  request         asks the mount\n"
 	"  watch MS LIMIT_MS [PATH VALUE]  writes VALUE and waits until all\n"
 	"                  that can are huge, none became so for MS, or the limit\n"
+	"  storm MS LIMIT_MS  the same after touching one page of each extent\n"
 	"  rest MS         does nothing\n"
 	"                  -> did NS HUGE: nanoseconds, extents that are huge\n"
 	"  access          starts to read at random places until one of these ends\n"
@@ -475,6 +476,15 @@ static uint64_t request_watched(struct app *app, uint64_t start_ns)
 	return end_ns;
 }
 
+/* One page of each extent, as an application would that wakes up. */
+static void touch(struct app *app)
+{
+	volatile char *place = app->place;
+
+	for (uint64_t i = 0; i < app->nr; i++)
+		(void) place[i * EXTENT];
+}
+
 static void write_file(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY);
@@ -502,9 +512,11 @@ static bool act(struct app *app, const char *word, unsigned long a,
 		request(app);
 	else if (!strcmp(word, "rest"))
 		sleep_ms(a);
+	else if (!strcmp(word, "storm"))
+		touch(app);
 	else if (strcmp(word, "watch"))
 		return false;
-	if (!strcmp(word, "watch")) {
+	if (!strcmp(word, "watch") || !strcmp(word, "storm")) {
 		if (*path) {
 			show_to_khugepaged(app);
 			write_file(path, value);
