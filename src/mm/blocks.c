@@ -10,7 +10,7 @@
 
 #include "base/buddyinfo.h"
 
-static int mm_blocks_read(const char *path, char *text, size_t size)
+int mm_read_text(const char *path, char *text, size_t size)
 {
 	int fd = mm_sys_open(path, O_RDONLY);
 	ssize_t got;
@@ -35,7 +35,7 @@ int mm_pressure(void *context, struct mm_pressure *pressure)
 	int ret;
 
 	(void) context;
-	ret = mm_blocks_read("/proc/pressure/memory", text, sizeof(text));
+	ret = mm_read_text("/proc/pressure/memory", text, sizeof(text));
 	if (ret)
 		return ret;
 	if (sscanf(text, "some avg10=%u.%2u avg60=%*s avg300=%*s total=%llu",
@@ -54,11 +54,11 @@ int mm_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes)
 	return ret < 0 ? ret : 0;
 }
 
-static int mm_compact_open(const struct mm *mm, int nid)
+static int mm_compact_open(struct mm *mm, int nid)
 {
 	char path[80] = "/proc/sys/vm/compact_memory";
 
-	if (nid >= 0 && !mm->one_node)
+	if (nid >= 0 && mm_only_node(mm) < 0)
 		snprintf(path, sizeof(path),
 			 "/sys/devices/system/node/node%d/compact", nid);
 	return mm_sys_open(path, O_WRONLY);
@@ -76,7 +76,7 @@ int mm_compact(void *context, int nid)
 	return ret;
 }
 
-bool mm_compact_is_there(const struct mm *mm)
+bool mm_compact_is_there(struct mm *mm)
 {
 	int fd = mm_compact_open(mm, -1);
 

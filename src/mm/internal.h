@@ -8,9 +8,10 @@
 
 #include <inttypes.h>
 
-#include "mm/charge.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "mm/charge.h"
 #include "mm/mm.h"
 #include "mm/sys.h"
 
@@ -52,8 +53,9 @@ struct mm {
 	int vmstat_fd;	   /* /proc/vmstat, -1 without */
 	int pressure_fd;   /* /proc/pressure/memory, -1 without */
 	int kpageflags_fd; /* -1 without */
-	bool one_node;	   /* no need to ask where a page is */
-	int16_t node;	   /* the one, when there is one */
+	atomic_int only_node; /* -1: there are several ... */
+	_Atomic uint64_t nodes_fresh_ns; /* ... which is believed until then */
+	_Atomic uint64_t move_ns; /* that a page takes to move, 0: not known */
 	int kpagecgroup_fd; /* -1 without */
 	struct charge *charge; /* memory cgroups, NULL without */
 };
@@ -112,10 +114,33 @@ int mm_count_head(struct mm_window *window, uint64_t index, uint16_t pages,
 int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
 		 const struct mm_count *counts, bool *huge);
 
-/* nodes.c */
-int mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
-		  struct mm_extent *extents);
-void mm_nodes_probe(struct mm *mm);
+/* nodes.c: where the pages are that an extent has in memory; maps them. */
+struct mm_pages {
+	uint32_t nr;
+	void *at[HUGETMPFS_EXTENT_PAGES];
+	int node[HUGETMPFS_EXTENT_PAGES]; /* negative: it is gone, or so */
+};
+/* Of a huge one, the first page. */
+int mm_pages_find(struct mm_window *window, uint64_t index,
+		  const struct mm_extent *extent, struct mm_pages *pages);
+void mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
+		   struct mm_extent *extents);
+
+/* topology.c */
+int mm_only_node(struct mm *mm);
+bool mm_nodes_several(void *context);
+int mm_nodes_allowed(void *context, struct nodeset *nodes);
+int mm_node_distances(void *context, int nid, int *distances, int nr);
+int mm_node_room(void *context, int nid, uint64_t *bytes);
+
+/* place.c */
+int mm_place(void *context, int fd, uint64_t first, uint64_t nr,
+	     enum hugetmpfs_numa mode, const struct nodeset *nodes);
+
+/* move.c */
+int mm_move(void *context, struct mm_window *window, uint64_t index,
+	    const struct mm_extent *extent, int nid, uint32_t latency_us,
+	    struct mm_migrated *migrated);
 
 /* swapin.c */
 void mm_willneed(void *context, struct mm_window *window,
@@ -177,10 +202,12 @@ void mm_machine_open(struct mm *mm);
 int mm_machine(void *context, struct mm_machine *machine);
 
 /* blocks.c */
+/* What a small file says, cut off where there is no room; ends with a NUL. */
+int mm_read_text(const char *path, char *text, size_t size);
 int mm_pressure(void *context, struct mm_pressure *pressure);
 int mm_free_blocks(void *context, uint32_t *blocks, unsigned nr_nodes);
 int mm_compact(void *context, int nid);
-bool mm_compact_is_there(const struct mm *mm);
+bool mm_compact_is_there(struct mm *mm);
 
 /* probe.c */
 bool mm_denied(void *context);

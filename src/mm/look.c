@@ -43,12 +43,12 @@ static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
 		extents[i].swapped = counts[i].swapped;
 		extents[i].huge = huge[i];
 		extents[i].above = 0;
-		extents[i].nid = -1;
 	}
 	if (!huge[last] && all > counts[last].resident + counts[last].swapped)
 		extents[last].above =
 			all - counts[last].resident - counts[last].swapped;
-	return mm_find_nodes(window, first, nr, extents);
+	mm_find_nodes(window, first, nr, extents);
+	return 0;
 }
 
 int mm_look(void *context, struct mm_window *window, uint64_t first,

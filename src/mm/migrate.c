@@ -70,7 +70,8 @@ static enum mm_moved mm_migrate_reason(long ret, int status)
 	if (status == -ENOMEM ||
 	    (status == MM_MIGRATE_UNWRITTEN && ret == -ENOMEM))
 		return MM_MOVED_NO_MEMORY;
-	return MM_MOVED_BUSY;
+	/* so the kernel says of what it could not isolate */
+	return status == -EBUSY ? MM_MOVED_OFF_LRU : MM_MOVED_BUSY;
 }
 
 /* Leaves in the try those that are in doubt; the others are on the node. */
@@ -117,7 +118,7 @@ static void mm_migrate_ask(const struct mm_mover *mover, pid_t pid,
 			*one = MM_MOVED_HOLE;
 		else if (where < 0)
 			*one = MM_MOVED_UNKNOWN;
-		if (*one != MM_MOVED_BUSY)
+		if (*one != MM_MOVED_BUSY && *one != MM_MOVED_OFF_LRU)
 			continue;
 		try->at[nr] = try->at[i];
 		try->pages[nr++] = try->pages[i];

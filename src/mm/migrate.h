@@ -8,16 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What came of a page, by the kernel's word. */
-enum mm_moved {
-	MM_MOVED_THERE,	    /* it is on the node, moved or there before */
-	MM_MOVED_HOLE,	    /* nothing is mapped at the address */
-	MM_MOVED_SHARED,    /* it may not be moved away from other mappers */
-	MM_MOVED_NO_MEMORY, /* there is none on the node */
-	MM_MOVED_BUSY,	    /* elsewhere still; a later try may do */
-	MM_MOVED_UNKNOWN,   /* not even where it is could be asked */
-	MM_NR_MOVED
-};
+#include "mm/mm.h"
 
 /* At most this many pages by one call: the process may have to wait for it. */
 #define MM_MIGRATE_PAGES 512

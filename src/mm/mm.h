@@ -20,6 +20,8 @@
 
 #include <hugetmpfs/types.h>
 
+#include "base/nodeset.h"
+
 /*
  * Interfaces that a kernel may lack, X(CONSTANT, name, what its absence
  * means). Each is probed once, by using it.
@@ -68,6 +70,14 @@ struct mm_interface {
 	bool present;
 };
 
+/* Nodes that the pages of an extent are counted for. */
+#define MM_EXTENT_NODES 8
+
+struct mm_node_pages {
+	int16_t nid;
+	uint16_t pages;
+};
+
 /* One extent as the kernel showed it. */
 struct mm_extent {
 	uint16_t pages;	   /* below the end of the file; 512 but for the last */
@@ -76,6 +86,29 @@ struct mm_extent {
 	uint16_t above;	   /* pages above the end, put there by fallocate */
 	int16_t nid;	   /* node of most pages in memory, -1 unknown */
 	bool huge;	   /* it is one 2 MiB page */
+	uint8_t nr_nodes;
+	/*
+	 * Resident pages by node, the most first. What is on more nodes than
+	 * there are places, and what could not be asked for, is in none.
+	 */
+	struct mm_node_pages nodes[MM_EXTENT_NODES];
+};
+
+/* What came of a page that was to go to a node, by the kernel's word. */
+enum mm_moved {
+	MM_MOVED_THERE,	    /* it is on the node, moved or there before */
+	MM_MOVED_HOLE,	    /* nothing is mapped at the address */
+	MM_MOVED_SHARED,    /* it may not be moved away from other mappers */
+	MM_MOVED_NO_MEMORY, /* there is none on the node */
+	MM_MOVED_OFF_LRU,   /* elsewhere: it could not be taken hold of */
+	MM_MOVED_BUSY,	    /* elsewhere: it was, and somebody kept it there */
+	MM_MOVED_UNKNOWN,   /* not even where it is could be asked */
+	MM_NR_MOVED
+};
+
+/* What came of those of an extent that were elsewhere. */
+struct mm_migrated {
+	uint16_t pages[MM_NR_MOVED];
 };
 
 /* A process that maps a file. pidfd is owned by struct mm_mappers. */
@@ -158,7 +191,8 @@ struct mm_ops {
 
 	/*
 	 * Looks at extents of the window: up to nr from first on. Touches at
-	 * most one page of an extent, and only if all 512 are in memory.
+	 * most one page of an extent, and only if all 512 are in memory; but
+	 * where there are several nodes, each page that is in memory.
 	 * Returns the number below the end of the file.
 	 */
 	int (*look)(void *context, struct mm_window *window, uint64_t first,
@@ -194,6 +228,48 @@ struct mm_ops {
 
 	/* The memory cgroup of a mapper, 0 when that is not known. */
 	uint64_t (*mapper_group)(void *context, const struct mm_mapper *mapper);
+
+	/*
+	 * Moves the pages in memory of an extent, as a look has shown it, to a
+	 * node, from all their mappers where this process may do that; a huge
+	 * page as one, or in pieces where the node has none free. No call to
+	 * the kernel is for more pages than some that it has time for in
+	 * latency_us (0: whatever it takes), but for a huge page. Returns 0
+	 * when migrated says what came of them, or a negative errno that is
+	 * about the node (-ENODEV: there is none, -EACCES: not in the cpuset)
+	 * or this process (-EPERM), or that of a look.
+	 */
+	int (*migrate)(void *context, struct mm_window *window, uint64_t index,
+		       const struct mm_extent *extent, int nid,
+		       uint32_t latency_us, struct mm_migrated *migrated);
+
+	/* Whether there is more than one node. Costs next to nothing. */
+	bool (*nodes_several)(void *context);
+
+	/* The nodes with memory that this process may have pages on. */
+	int (*nodes_allowed)(void *context, struct nodeset *nodes);
+
+	/*
+	 * From one node to each below nr, as numa_distance(3): larger is
+	 * farther, 0 is not known.
+	 */
+	int (*node_distances)(void *context, int nid, int *distances, int nr);
+
+	/*
+	 * Has the kernel put pages of a file's extents there that are made from
+	 * now on, by whomever, until the inode is gone: at most those of a TiB
+	 * from first on. default and follow take that back. nodes may be NULL
+	 * with these, and must have one that is allowed with the others
+	 * (-EINVAL).
+	 */
+	int (*place)(void *context, int fd, uint64_t first, uint64_t nr,
+		     enum hugetmpfs_numa mode, const struct nodeset *nodes);
+
+	/*
+	 * Bytes that a node can take before other pages have to be swapped
+	 * out. -ENODEV where there is no such node.
+	 */
+	int (*node_room)(void *context, int nid, uint64_t *bytes);
 
 	/* Tells why it was busy. Brings the data of the extent in. */
 	enum mm_busy (*busy)(void *context, struct mm_window *window,

@@ -1,116 +1,184 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * On which NUMA node an extent lies. With one node there is nothing to ask.
+ * On which NUMA nodes the pages of an extent lie. With one node there is
+ * nothing to ask.
  *
  * Else move_pages(2) tells it for pages that are mapped (FACTS S5). A huge
- * extent is one page. Of others, those blocks that are wholly in memory are
- * mapped and asked for; blocks with swapped pages or holes are left alone,
- * because mapping them would bring in or fill what is not there.
+ * extent is one page. Of others, what is in memory is found first and mapped
+ * then, one block of pages with a touch, as a fault maps its neighbours when
+ * they are there; what that leaves out is touched alone. Holes and what is on
+ * swap are left alone: mapping them would fill them or bring them in.
  */
 #include "mm/internal.h"
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MM_NODES_BLOCK 16 /* pages, as many as one fault maps around it */
-#define MM_MAX_NODES   1024
 
-void mm_nodes_probe(struct mm *mm)
+/* An extent of which pages are gathered. */
+struct mm_gather {
+	struct mm_window *window;
+	uint64_t start; /* in the file, bytes */
+	char *addr;
+	struct mm_pages *pages;
+};
+
+static void mm_gather_run(struct mm_gather *gather, uint32_t from, uint32_t nr)
 {
-	DIR *dir = opendir("/sys/devices/system/node");
-	struct dirent *entry;
-	unsigned nodes = 0;
-	int node;
-	char end;
-
-	mm->node = 0;
-	while (dir && (entry = readdir(dir))) {
-		if (sscanf(entry->d_name, "node%d%c", &node, &end) != 1)
-			continue;
-		mm->node = (int16_t) node;
-		nodes++;
-	}
-	if (dir)
-		closedir(dir);
-	/* a kernel without NUMA has no such folder, and one node */
-	mm->one_node = nodes <= 1;
-}
-
-/* Gathers the addresses of the resident pages of an extent, mapped. */
-static uint32_t mm_nodes_gather(struct mm_window *window, uint64_t index,
-				const struct mm_extent *extent, char *addr,
-				void **pages)
-{
-	uint64_t start = index << HUGETMPFS_EXTENT_SHIFT;
-	uint64_t bytes = MM_NODES_BLOCK * MM_PAGE_BYTES;
-	bool whole = extent->resident == HUGETMPFS_EXTENT_PAGES;
-	struct mm_sys_cachestat stat;
-	uint32_t nr = 0;
-
-	for (uint64_t at = 0; at < HUGETMPFS_EXTENT_BYTES; at += bytes) {
-		if (!whole &&
-		    (!mm_has(window->mm, MM_CACHESTAT) ||
-		     mm_sys_cachestat(window->fd, start + at, bytes, &stat) ||
-		     stat.nr_cache != MM_NODES_BLOCK))
-			continue;
-		if (mm_window_touch(window, addr + at))
-			continue;
-		for (int i = 0; i < MM_NODES_BLOCK; i++)
-			pages[nr++] = addr + at + i * MM_PAGE_BYTES;
-	}
-	return nr;
-}
-
-/* The node that most of the pages are on, -1 when none is known. */
-static int16_t mm_nodes_majority(const int *status, uint32_t nr)
-{
-	uint16_t count[MM_MAX_NODES] = {0};
-	int best = -1;
-
-	for (uint32_t i = 0; i < nr; i++) {
-		if (status[i] < 0 || status[i] >= MM_MAX_NODES)
-			continue;
-		count[status[i]]++;
-		if (best < 0 || count[status[i]] > count[best])
-			best = status[i];
-	}
-	return (int16_t) best;
-}
-
-static int16_t mm_find_node(struct mm_window *window, uint64_t index,
-			    const struct mm_extent *extent)
-{
-	void *pages[HUGETMPFS_EXTENT_PAGES];
-	int status[HUGETMPFS_EXTENT_PAGES];
-	uint32_t nr = 1;
+	struct mm_pages *pages = gather->pages;
 	char *addr;
 
-	if (mm_window_address(window, index, &addr))
-		return -1;
-	pages[0] = addr;
-	if (!extent->huge)
-		nr = mm_nodes_gather(window, index, extent, addr, pages);
-	memset(status, 0xff, sizeof(status));
-	if (nr == 0 || mm_sys_page_nodes(nr, pages, status) < 0)
-		return -1;
-	return mm_nodes_majority(status, nr);
+	for (uint32_t i = from; i < from + nr; i++) {
+		addr = gather->addr + i * MM_PAGE_BYTES;
+		if (i == from || i % MM_NODES_BLOCK == 0)
+			mm_window_touch(gather->window, addr);
+		pages->at[pages->nr++] = addr;
+	}
 }
 
-int mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
-		  struct mm_extent *extents)
+/* Halves what is neither all in memory nor all elsewhere. */
+static void mm_gather_cachestat(struct mm_gather *gather, uint32_t from,
+				uint32_t nr)
 {
-	const struct mm *mm = window->mm;
+	struct mm_sys_cachestat stat;
+
+	if (mm_sys_cachestat(gather->window->fd,
+			     gather->start + from * MM_PAGE_BYTES,
+			     nr * MM_PAGE_BYTES, &stat) ||
+	    stat.nr_cache == 0)
+		return;
+	if (stat.nr_cache >= nr) {
+		mm_gather_run(gather, from, nr);
+	} else if (nr > 1) {
+		mm_gather_cachestat(gather, from, nr / 2);
+		mm_gather_cachestat(gather, from + nr / 2, nr - nr / 2);
+	}
+}
+
+static void mm_gather_mincore(struct mm_gather *gather, uint32_t nr)
+{
+	unsigned char vec[HUGETMPFS_EXTENT_PAGES];
+
+	if (mm_sys_mincore(gather->addr, nr * MM_PAGE_BYTES, vec))
+		return;
+	for (uint32_t i = 0; i < nr; i++) {
+		if (vec[i] & 1)
+			mm_gather_run(gather, i, 1);
+	}
+}
+
+/* Once more for those that a touch of their neighbour did not map. */
+static void mm_pages_ask_again(struct mm_window *window, struct mm_pages *pages)
+{
+	uint32_t place[HUGETMPFS_EXTENT_PAGES];
+	void *at[HUGETMPFS_EXTENT_PAGES];
+	int node[HUGETMPFS_EXTENT_PAGES];
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < pages->nr; i++) {
+		if (pages->node[i] >= 0 || mm_window_touch(window, pages->at[i]))
+			continue;
+		place[nr] = i;
+		at[nr] = pages->at[i];
+		node[nr++] = -1;
+	}
+	if (!nr || mm_sys_page_nodes(nr, at, node) < 0)
+		return;
+	while (nr-- > 0)
+		pages->node[place[nr]] = node[nr];
+}
+
+int mm_pages_find(struct mm_window *window, uint64_t index,
+		  const struct mm_extent *extent, struct mm_pages *pages)
+{
+	struct mm_gather gather = {
+		.window = window,
+		.start = index << HUGETMPFS_EXTENT_SHIFT,
+		.pages = pages,
+	};
+	int ret;
+
+	pages->nr = 0;
+	ret = mm_window_address(window, index, &gather.addr);
+	if (ret)
+		return ret;
+	if (extent->huge)
+		mm_gather_run(&gather, 0, 1);
+	else if (extent->resident == extent->pages)
+		mm_gather_run(&gather, 0, extent->pages);
+	else if (mm_has(window->mm, MM_CACHESTAT))
+		mm_gather_cachestat(&gather, 0, extent->pages);
+	else
+		mm_gather_mincore(&gather, extent->pages);
+	memset(pages->node, 0xff, sizeof(pages->node));
+	if (!pages->nr)
+		return 0;
+	ret = mm_sys_page_nodes(pages->nr, pages->at, pages->node);
+	if (ret < 0)
+		return ret;
+	mm_pages_ask_again(window, pages);
+	return 0;
+}
+
+/* The nodes with the most pages, those first, into the extent. */
+static void mm_nodes_rank(const uint16_t *count, struct mm_extent *extent)
+{
+	struct mm_node_pages *nodes = extent->nodes;
+	unsigned at;
+
+	for (int nid = 0; nid < NODESET_NODES; nid++) {
+		if (!count[nid])
+			continue;
+		at = extent->nr_nodes;
+		if (at < MM_EXTENT_NODES)
+			extent->nr_nodes++;
+		else if (nodes[--at].pages >= count[nid])
+			continue;
+		for (; at > 0 && nodes[at - 1].pages < count[nid]; at--)
+			nodes[at] = nodes[at - 1];
+		nodes[at].nid = (int16_t) nid;
+		nodes[at].pages = count[nid];
+	}
+	if (extent->nr_nodes)
+		extent->nid = nodes[0].nid;
+}
+
+static void mm_find_node(struct mm_window *window, uint64_t index,
+			 struct mm_extent *extent)
+{
+	uint16_t each = extent->huge ? extent->resident : 1;
+	uint16_t count[NODESET_NODES] = {0};
+	struct mm_pages pages;
+
+	if (mm_pages_find(window, index, extent, &pages))
+		return;
+	for (uint32_t i = 0; i < pages.nr; i++) {
+		if (pages.node[i] >= 0 && pages.node[i] < NODESET_NODES)
+			count[pages.node[i]] += each;
+	}
+	mm_nodes_rank(count, extent);
+}
+
+void mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
+		   struct mm_extent *extents)
+{
+	int only = mm_only_node(window->mm);
 
 	for (uint32_t i = 0; i < nr; i++) {
+		extents[i].nid = -1;
+		extents[i].nr_nodes = 0;
 		if (extents[i].resident == 0)
 			continue;
-		if (mm->one_node)
-			extents[i].nid = mm->node;
-		else if (mm_has(mm, MM_PAGE_NODES))
-			extents[i].nid =
-				mm_find_node(window, first + i, &extents[i]);
+		if (only >= 0) {
+			extents[i].nid = (int16_t) only;
+			extents[i].nr_nodes = 1;
+			extents[i].nodes[0] = (struct mm_node_pages){
+				.nid = (int16_t) only,
+				.pages = extents[i].resident,
+			};
+		} else if (mm_has(window->mm, MM_PAGE_NODES)) {
+			mm_find_node(window, first + i, &extents[i]);
+		}
 	}
-	return 0;
 }

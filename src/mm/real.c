@@ -62,6 +62,12 @@ int mm_open(struct mm **out, unsigned without)
 		.collapse = mm_collapse,
 		.owner = mm_owner,
 		.mapper_group = mm_mapper_group,
+		.migrate = mm_move,
+		.nodes_several = mm_nodes_several,
+		.nodes_allowed = mm_nodes_allowed,
+		.node_distances = mm_node_distances,
+		.node_room = mm_node_room,
+		.place = mm_place,
 		.busy = mm_busy,
 		.denied = mm_denied,
 		.pressure = mm_pressure,
@@ -88,7 +94,6 @@ int mm_open(struct mm **out, unsigned without)
 		ret = mm->pagemap_fd;
 		goto err_close;
 	}
-	mm_nodes_probe(mm);
 	ret = mm_probe(mm, without);
 	if (ret)
 		goto err_close;

@@ -157,6 +157,15 @@ static inline int mm_sys_move_pages(pid_t pid, unsigned long nr, void **pages,
 				     status, flags));
 }
 
+/* maxnode counts one bit more than the kernel looks at. */
+static inline int mm_sys_mbind(void *addr, size_t bytes, int mode,
+			       const unsigned long *nodes,
+			       unsigned long maxnode)
+{
+	return mm_sys_result(syscall(SYS_mbind, addr, bytes, mode, nodes,
+				     maxnode, 0));
+}
+
 /* Node of each page without moving any: FACTS S5. */
 static inline int mm_sys_page_nodes(unsigned long nr, void **pages, int *status)
 {

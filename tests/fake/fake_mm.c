@@ -11,12 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-struct mm_window {
-	uint64_t first;
-	uint32_t capacity;
-	uint32_t nr;
-};
-
 /* Runs the hook, takes the lock and gives the error of the script, if any. */
 int fake_enter(struct fake_mm *fake, enum fake_op op, uint64_t index)
 {
@@ -89,7 +83,7 @@ static void fake_window_detach(void *context, struct mm_window *window)
 	window->nr = 0;
 }
 
-static void fake_window_check(const struct mm_window *window, uint64_t index)
+void fake_window_check(const struct mm_window *window, uint64_t index)
 {
 	assert(index >= window->first && index < window->first + window->nr);
 }
@@ -115,8 +109,8 @@ static int fake_look(void *context, struct mm_window *window, uint64_t first,
 			.swapped = from->swapped,
 			.above = from->above,
 			.huge = from->huge,
-			.nid = from->resident ? 0 : -1,
 		};
+		fake_nodes_show(from, &extents[ret]);
 	}
 	return fake_leave(fake, ret);
 }
@@ -155,6 +149,7 @@ static int fake_collapse_locked(struct fake_mm *fake, uint64_t index,
 				uint64_t group)
 {
 	struct fake_extent *extent = &fake->extents[index];
+	int ret;
 
 	if (index >= fake->nr || extent->resident + extent->swapped == 0)
 		return -EINVAL;
@@ -162,6 +157,9 @@ static int fake_collapse_locked(struct fake_mm *fake, uint64_t index,
 		return 0;
 	if (extent->pinned)
 		return -EAGAIN;
+	ret = fake_nodes_collapse_locked(fake, extent);
+	if (ret)
+		return ret;
 	extent->resident = extent->pages;
 	extent->swapped = 0;
 	extent->huge = true;
@@ -455,6 +453,7 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 		.watch_look = fake_watch_look,
 		.machine = fake_machine,
 	};
+	fake_nodes_init(fake);
 }
 
 static unsigned fake_mm_watches(struct fake_mm *fake)
@@ -486,6 +485,7 @@ void fake_mm_set(struct fake_mm *fake, uint64_t index, uint16_t resident,
 	struct fake_extent *extent = &fake->extents[index];
 
 	pthread_mutex_lock(&fake->lock);
+	memset(extent->on, 0, sizeof(extent->on));
 	extent->resident = resident;
 	extent->swapped = swapped;
 	extent->huge = huge;
@@ -505,6 +505,7 @@ void fake_mm_fail(struct fake_mm *fake, enum fake_op op, uint64_t index,
 void fake_mm_punch(struct fake_mm *fake, uint64_t index)
 {
 	pthread_mutex_lock(&fake->lock);
+	memset(fake->extents[index].on, 0, sizeof(fake->extents[index].on));
 	fake->extents[index].resident = 0;
 	fake->extents[index].swapped = 0;
 	fake->extents[index].huge = false;

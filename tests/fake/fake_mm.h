@@ -14,6 +14,8 @@
 #define FAKE_EXTENTS 1024
 #define FAKE_MAPPERS 8
 #define FAKE_SCRIPT  256
+#define FAKE_NODES   4
+#define FAKE_ANSWERS 64
 
 enum fake_op {
 	FAKE_LOOK,
@@ -33,6 +35,11 @@ enum fake_op {
 	FAKE_PRESSURE,
 	FAKE_FREE_BLOCKS,
 	FAKE_COMPACT,
+	FAKE_MIGRATE,
+	FAKE_NODES_ALLOWED,
+	FAKE_NODE_DISTANCES,
+	FAKE_NODE_ROOM, /* index: of the node */
+	FAKE_PLACE,
 	FAKE_NR_OPS
 };
 
@@ -43,6 +50,7 @@ struct fake_extent {
 	uint16_t resident;
 	uint16_t swapped;
 	uint16_t above;
+	uint16_t on[FAKE_NODES]; /* resident on each but the first */
 	bool huge;
 	bool pinned;
 	uint64_t owner;	    /* memory cgroup that pays for it, 0: not known */
@@ -72,6 +80,14 @@ struct fake_error {
 	unsigned times;
 };
 
+/* What migrations say of some of the pages that they are to move. */
+struct fake_answer {
+	uint64_t index;
+	enum mm_moved moved;
+	uint16_t pages;
+	unsigned times;
+};
+
 struct fake_mm {
 	struct mm_ops ops;
 	pthread_mutex_t lock; /* all below but the hook */
@@ -81,6 +97,13 @@ struct fake_mm {
 	struct fake_error script[FAKE_SCRIPT];
 	unsigned nr_script;
 	unsigned absent; /* 1 << MM_* */
+	unsigned nr_nodes; /* 1 until pages are put on another one */
+	bool forbidden[FAKE_NODES];
+	uint64_t node_room[FAKE_NODES]; /* less by what is moved there */
+	bool no_huge[FAKE_NODES];	/* no block for a huge page there */
+	int makes_on; /* node that huge pages are made on, -1: of most pages */
+	struct fake_answer answers[FAKE_ANSWERS];
+	unsigned nr_answers;
 	uint64_t free_bytes;
 	uint64_t room; /* less by what is brought in */
 	struct mm_pressure pressure;
@@ -108,6 +131,19 @@ void fake_mm_set(struct fake_mm *fake, uint64_t index, uint16_t resident,
 /* The next times calls of op on the extent (or FAKE_ANY) fail with error. */
 void fake_mm_fail(struct fake_mm *fake, enum fake_op op, uint64_t index,
 		  int error, unsigned times);
+/*
+ * Puts pages of an extent that are in memory on a node that is not the first;
+ * there are several from then on. And how many are on one.
+ */
+void fake_mm_put_on(struct fake_mm *fake, uint64_t index, int nid,
+		    uint16_t pages);
+uint16_t fake_mm_on(struct fake_mm *fake, uint64_t index, int nid);
+/*
+ * The next times migrations of the extent say this of so many pages that are
+ * elsewhere, which stay there; all such answers at once.
+ */
+void fake_mm_answer(struct fake_mm *fake, uint64_t index, enum mm_moved moved,
+		    uint16_t pages, unsigned times);
 /* What a hole punch of the whole extent does. */
 void fake_mm_punch(struct fake_mm *fake, uint64_t index);
 /* Writes every page of it, small where it was not huge. */

@@ -223,8 +223,9 @@ static void appended(void)
 /* A terabyte of nothing with three pages in it. */
 static void sparse(void)
 {
+	enum { STEP = 256 };
 	const uint64_t all = UINT64_C(1) << 40, nr = all / EXTENT;
-	static struct hugetmpfs_extent extents[512];
+	static struct hugetmpfs_extent extents[STEP];
 	struct timespec start, end;
 	unsigned found = 0;
 	struct engine engine;
@@ -237,9 +238,9 @@ static void sparse(void)
 	file_fill(&file, all - PAGE, all, PAGE);
 	engine_start(&engine, &file, 0);
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (uint64_t i = 0; i < nr; i += 512) {
-		check_equal(engine_map(&engine, &file, i, 512, extents), 512);
-		for (int j = 0; j < 512; j++)
+	for (uint64_t i = 0; i < nr; i += STEP) {
+		check_equal(engine_map(&engine, &file, i, STEP, extents), STEP);
+		for (int j = 0; j < STEP; j++)
 			found += extents[j].state == HUGETMPFS_PARTIAL;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
@@ -317,30 +318,96 @@ static void mappers(void)
 	tmpfs_umount();
 }
 
+/* Each page that is in memory is asked for, and no other one is touched. */
+static void nodes_look(struct mm *mm, struct mm_window *window,
+		       struct file *file, int node)
+{
+	const struct mm_ops *ops = mm_real_ops(mm);
+	struct mm_extent extents[4], *one = extents;
+	uint64_t kib = file_kib(file), size;
+
+	ops->window_attach(mm, window, file->fd, 0, 4);
+	check_equal(ops->look(mm, window, 0, 4, extents, &size), 4);
+	for (; one < extents + 4; one++) {
+		check_equal(one->nr_nodes, one->resident != 0);
+		check_equal(one->nid, one->resident ? node : -1);
+		if (one->resident)
+			check_equal(one->nodes[0].pages, one->resident);
+	}
+	check(extents[1].huge && extents[2].resident < 512);
+	check_equal(file_kib(file), kib);
+}
+
+/* What is there already is not moved, and to no node that there is not. */
+static void nodes_migrate(struct mm *mm, struct mm_window *window, int node)
+{
+	const struct mm_ops *ops = mm_real_ops(mm);
+	struct mm_migrated migrated;
+	struct mm_extent extent;
+	uint64_t size;
+
+	for (uint64_t index = 0; index < 4; index++) {
+		check_equal(ops->look(mm, window, index, 1, &extent, &size), 1);
+		check_equal(ops->migrate(mm, window, index, &extent, node, 0,
+					 &migrated), 0);
+		for (int i = 0; i < MM_NR_MOVED; i++)
+			check_equal(migrated.pages[i], 0);
+		check_equal(ops->migrate(mm, window, index, &extent, 999, 100,
+					 &migrated),
+			    extent.resident ? -ENODEV : 0);
+		check_equal(migrated.pages[MM_MOVED_THERE], 0);
+	}
+}
+
+static void nodes_topology(struct mm *mm, int node)
+{
+	const struct mm_ops *ops = mm_real_ops(mm);
+	struct nodeset allowed;
+	uint64_t bytes;
+	int distance[4];
+
+	check(!ops->nodes_several(mm));
+	check_equal(ops->nodes_allowed(mm, &allowed), 0);
+	check_equal(nodeset_count(&allowed), 1);
+	check(nodeset_has(&allowed, node));
+	check_equal(ops->node_room(mm, node, &bytes), 0);
+	check(bytes > EXTENT);
+	check_equal(ops->node_room(mm, 999, &bytes), -ENODEV);
+	check_equal(ops->node_distances(mm, node, distance, 4), 0);
+	check_equal(distance[node], 10);
+	check(ops->node_distances(mm, 999, distance, 4) < 0);
+}
+
 /* On a machine with one node, asked as if there were more. */
 static void nodes(void)
 {
-	struct hugetmpfs_extent extents[4];
-	struct engine engine;
+	struct mm_window *window;
 	struct file file;
-	uint64_t kib;
+	struct mm *mm;
+	int node;
 
 	tmpfs_mount("size=64M,huge=never");
 	file_make(&file, 4 * EXTENT);
 	file_fill(&file, 0, 3 * EXTENT, 1 << 16);
-	file_punch(&file, 2 * EXTENT, 5 * PAGE);
+	for (int i = 0; i < 40; i++)
+		file_punch(&file, 2 * EXTENT + i * 11 * PAGE, (1 + i % 5) * PAGE);
 	collapse(&file, 1);
-	kib = file_kib(&file);
-	engine_start(&engine, &file, 0);
-	if (engine.mm->one_node) {
-		engine.mm->one_node = false;
-		check_equal(engine_map(&engine, &file, 0, 4, extents), 4);
-		for (int i = 0; i < 3; i++)
-			check_equal(extents[i].nid, engine.mm->node);
-		check_equal(extents[3].nid, -1);
-		check_equal(file_kib(&file), kib);
+	for (unsigned without = 0; without < 2; without++) {
+		check_equal(mm_open(&mm, without * (WITHOUT(CACHESTAT) |
+						    WITHOUT(POPULATE_READ))),
+			    0);
+		check_equal(mm_real_ops(mm)->window_open(mm, 4, &window), 0);
+		node = mm_only_node(mm);
+		if (node >= 0) {
+			nodes_topology(mm, node);
+			mm->only_node = -1;
+			mm->nodes_fresh_ns = UINT64_MAX;
+			nodes_look(mm, window, &file, node);
+			nodes_migrate(mm, window, node);
+		}
+		mm_real_ops(mm)->window_close(mm, window);
+		mm_close(mm);
 	}
-	engine_stop(&engine);
 	file_end(&file);
 	tmpfs_umount();
 }

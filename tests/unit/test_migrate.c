@@ -139,6 +139,8 @@ static void check(const struct kernel *kernel, int ret,
 		assert_int_equal(moved[i] == MM_MOVED_HOLE, where == HOLE);
 		if (moved[i] == MM_MOVED_SHARED)
 			assert_int_equal(kernel->status[i], -EACCES);
+		if (moved[i] == MM_MOVED_OFF_LRU)
+			assert_int_equal(kernel->status[i], -EBUSY);
 		assert_int_not_equal(moved[i], MM_MOVED_UNKNOWN);
 	}
 	/* what is about the call is told, and nothing else is an error */
