@@ -164,6 +164,14 @@ static void add_space(const struct control_config *config,
 	}
 }
 
+static void add_sandbox(const struct control_config *config,
+			struct answer *answer)
+{
+	answer_line(answer, "seccomp", "%s", config->seccomp);
+	if (config->capabilities)
+		answer_line(answer, "capabilities", "%s", config->capabilities);
+}
+
 /* Everything but what a scan finds. */
 static void add_mount(const struct control_config *config,
 		      struct answer *answer)
@@ -182,6 +190,7 @@ static void add_mount(const struct control_config *config,
 	free(options);
 	answer_line(answer, "passthrough", "%s",
 		    config->passthrough ? "on" : "off");
+	add_sandbox(config, answer);
 	add_settings(config, answer);
 	add_interfaces(config, answer);
 	recovery_load(config->recovery, &load);

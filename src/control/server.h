@@ -37,6 +37,8 @@ struct control_config {
 	const char *version;
 	pid_t keeper_pid;
 	bool passthrough;
+	const char *seccomp;	/* "on", or "off: " and why; borrowed */
+	const char *capabilities; /* the daemon's; NULL: not known; borrowed */
 	struct recovery *recovery;
 	struct table *table;	/* of which only the counters are read */
 	const struct control_counters *counters;

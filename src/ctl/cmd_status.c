@@ -186,6 +186,8 @@ static void print_status(json_t *status)
 	       json_is_true(json_object_get(status, "passthrough")) ?
 		       "on" :
 		       "off: mappings will not be huge");
+	print_text(status, "seccomp");
+	print_text(status, "capabilities");
 	printf("%-14s%" PRIu64 " queued, %" PRIu64 " running of at most %" PRIu64
 	       "\n", "recovery", integer_of(status, "queued"),
 	       integer_of(status, "running"),

@@ -27,6 +27,8 @@ static const struct status_key {
 	{ "daemon_pid", STATUS_INTEGER },
 	{ "options", STATUS_TEXT },
 	{ "passthrough", STATUS_ON_OFF },
+	{ "seccomp", STATUS_TEXT },
+	{ "capabilities", STATUS_TEXT },
 	{ "recoveries", STATUS_INTEGER },
 	{ "queued", STATUS_INTEGER },
 	{ "running", STATUS_INTEGER },

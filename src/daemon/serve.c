@@ -37,6 +37,8 @@
 #include "recovery/counters.h"
 #include "recovery/latency.h"
 #include "recovery/recovery.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/sandbox.h"
 
 static_assert(RECOVERY_NR_COUNTERS <= TABLE_COUNTERS_REQUESTS &&
 		      TABLE_COUNTERS_REQUESTS + TABLE_NR_REQUESTS <=
@@ -61,6 +63,7 @@ struct serve {
 	dev_t dev;		/* of the mount */
 	struct options options;	/* the same, understood */
 	struct live *live;	/* the options that hold now */
+	char *capabilities;	/* names of those that are left */
 	struct table *table;
 	struct inodes *inodes;
 	struct mm *mm;
@@ -244,6 +247,8 @@ static int open_control(struct serve *serve)
 		.version = PACKAGE_VERSION,
 		.keeper_pid = getppid(),
 		.passthrough = serve->options.passthrough,
+		.seccomp = sandbox_filter_state(),
+		.capabilities = serve->capabilities,
 		.recovery = serve->recovery,
 		.table = serve->table,
 		.counters = counters,
@@ -297,6 +302,7 @@ static void close_parts(struct serve *serve)
 		table_close(serve->table);
 	live_close(serve->live);
 	options_free(&serve->options);
+	free(serve->capabilities);
 	free(serve->text);
 	free(serve->mountpoint);
 }
@@ -338,6 +344,9 @@ int serve_command(char **argv)
 	ret = opened(read_arguments(&serve, argv), "what the keeper gave");
 	if (!ret) {
 		process_set_title("hugetmpfs", "daemon", serve.mountpoint);
+		sandbox_enter_daemon(serve.options.debug);
+		serve.capabilities =
+			capabilities_text(capabilities_effective());
 		ret = open_parts(&serve);
 	}
 	if (!ret) {

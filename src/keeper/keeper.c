@@ -38,6 +38,7 @@
 #include "keeper/request.h"
 #include "keeper/runtime.h"
 #include "namespace/table.h"
+#include "sandbox/sandbox.h"
 
 enum keeper_state {
 	KEEPER_STARTING,
@@ -501,6 +502,7 @@ int keeper_run(const struct keeper_config *config)
 	};
 
 	set_up_process(config);
+	sandbox_enter_keeper();
 	keeper.signal_fd = keeper.result = open_signals();
 	if (keeper.result >= 0)
 		keeper.result = create_all(&keeper);

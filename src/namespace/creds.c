@@ -51,12 +51,16 @@ static int change_capabilities(bool raise)
 
 int creds_thread_init(void)
 {
+	int bits;
+
 	if (unshare(CLONE_FS))
 		return -errno;
 	now.umask = umask(0);
 	umask(now.umask);
-	if (prctl(PR_SET_SECUREBITS,
-		  prctl(PR_GET_SECUREBITS) | SECBIT_NO_SETUID_FIXUP))
+	bits = prctl(PR_GET_SECUREBITS);
+	/* the sandbox has done it for all threads, and it takes CAP_SETPCAP */
+	if (!(bits & SECBIT_NO_SETUID_FIXUP) &&
+	    prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP))
 		return -errno;
 	return 0;
 }

@@ -158,6 +158,8 @@ static int setup(void **state)
 		.version = "9.9",
 		.keeper_pid = 4711,
 		.passthrough = true,
+		.seccomp = "off: a test",
+		.capabilities = "chown,kill",
 		.counters = counters,
 		.nr_counters = 2,
 		.latencies = &latencies,
@@ -321,7 +323,8 @@ static void test_status(void **state)
 	assert_non_null(strstr(text, expected));
 	assert_non_null(strstr(text, "mountpoint=/mnt/new\nline|"));
 	assert_non_null(strstr(text, "version=9.9|keeper_pid=4711|"));
-	assert_non_null(strstr(text, "options=size=4G|passthrough=on|"));
+	assert_non_null(strstr(text, "options=size=4G|passthrough=on|"
+			       "seccomp=off: a test|capabilities=chown,kill|"));
 	assert_non_null(strstr(text,
 			       "interface=KPAGEFLAGS present it is slow|"
 			       "interface=io_uring absent it is slower|"));
