@@ -129,9 +129,15 @@ void mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
 /* topology.c */
 int mm_only_node(struct mm *mm);
 bool mm_nodes_several(void *context);
-int mm_nodes_allowed(void *context, struct nodeset *nodes);
+int mm_nodes_allowed(void *context, pid_t pid, struct nodeset *nodes);
+/* Of each CPU its node, -1 when it has none (any more). */
+int mm_nodes_of_cpus(const int *cpus, unsigned nr, int *nids);
 int mm_node_distances(void *context, int nid, int *distances, int nr);
 int mm_node_room(void *context, int nid, uint64_t *bytes);
+
+/* threads.c */
+int mm_mapper_nodes(void *context, pid_t pid, uint32_t *threads,
+		    unsigned nr_nodes);
 
 /* place.c */
 int mm_place(void *context, int fd, uint64_t first, uint64_t nr,

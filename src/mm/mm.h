@@ -246,8 +246,20 @@ struct mm_ops {
 	/* Whether there is more than one node. Costs next to nothing. */
 	bool (*nodes_several)(void *context);
 
-	/* The nodes with memory that this process may have pages on. */
-	int (*nodes_allowed)(void *context, struct nodeset *nodes);
+	/*
+	 * The nodes with memory that a process may have pages on, with pid 0
+	 * this thread. -ESRCH when it is gone.
+	 */
+	int (*nodes_allowed)(void *context, pid_t pid, struct nodeset *nodes);
+
+	/*
+	 * How many threads of a process run on each node below nr_nodes, but
+	 * for nodes that its pages may not be on. Counts by a sample where it
+	 * has many; some 10 us a thread. Returns the number of all of them,
+	 * or -ESRCH when it is gone.
+	 */
+	int (*mapper_nodes)(void *context, pid_t pid, uint32_t *threads,
+			    unsigned nr_nodes);
 
 	/*
 	 * From one node to each below nr, as numa_distance(3): larger is

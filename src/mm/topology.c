@@ -55,15 +55,20 @@ bool mm_nodes_several(void *context)
 	return mm_only_node(context) < 0;
 }
 
-int mm_nodes_allowed(void *context, struct nodeset *nodes)
+int mm_nodes_allowed(void *context, pid_t pid, struct nodeset *nodes)
 {
 	static const char key[] = "Mems_allowed_list:";
+	char path[64] = "/proc/thread-self/status";
 	char text[MM_NODES_TEXT], *line;
 	struct nodeset there;
 	int ret;
 
 	(void) context;
-	ret = mm_read_text("/proc/thread-self/status", text, sizeof(text));
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+	ret = mm_read_text(path, text, sizeof(text));
+	if (ret == -ENOENT)
+		return -ESRCH;
 	if (!ret)
 		ret = mm_nodes_with_memory(&there);
 	if (ret)
@@ -79,6 +84,48 @@ int mm_nodes_allowed(void *context, struct nodeset *nodes)
 	ret = nodeset_parse(line, strcspn(line, "\n"), nodes);
 	if (!ret)
 		nodeset_intersect(nodes, &there);
+	return ret;
+}
+
+/* Which of the CPUs are on a node with the list "0-3,8" of CPUs. */
+static void mm_nodes_find_cpus(const char *list, int nid, const int *cpus,
+			       unsigned nr, int *nids)
+{
+	long first, last;
+	char *end;
+
+	for (;; list = end + 1) {
+		first = last = strtol(list, &end, 10);
+		if (end == list)
+			return;
+		if (*end == '-')
+			last = strtol(end + 1, &end, 10);
+		for (unsigned i = 0; i < nr; i++) {
+			if (cpus[i] >= first && cpus[i] <= last)
+				nids[i] = nid;
+		}
+		if (*end != ',')
+			return;
+	}
+}
+
+int mm_nodes_of_cpus(const int *cpus, unsigned nr, int *nids)
+{
+	char path[80], text[MM_NODES_TEXT];
+	struct nodeset nodes;
+	int nid, ret;
+
+	for (unsigned i = 0; i < nr; i++)
+		nids[i] = -1;
+	ret = mm_nodes_read(MM_NODES_DIR "has_cpu", &nodes);
+	for (nid = nodeset_next(&nodes, 0); !ret && nid >= 0;
+	     nid = nodeset_next(&nodes, nid + 1)) {
+		snprintf(path, sizeof(path), MM_NODES_DIR "node%d/cpulist",
+			 nid);
+		/* one that has gone meanwhile has none any more */
+		if (!mm_read_text(path, text, sizeof(text)))
+			mm_nodes_find_cpus(text, nid, cpus, nr, nids);
+	}
 	return ret;
 }
 

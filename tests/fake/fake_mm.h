@@ -37,6 +37,7 @@ enum fake_op {
 	FAKE_COMPACT,
 	FAKE_MIGRATE,
 	FAKE_NODES_ALLOWED,
+	FAKE_MAPPER_NODES, /* index: of the mapper */
 	FAKE_NODE_DISTANCES,
 	FAKE_NODE_ROOM, /* index: of the node */
 	FAKE_PLACE,
@@ -68,6 +69,7 @@ struct fake_mapper {
 	bool by_pte[FAKE_EXTENTS];
 	bool by_pmd[FAKE_EXTENTS];
 	unsigned collapses; /* that it paid for */
+	unsigned threads[FAKE_NODES]; /* that run on each */
 };
 
 #define FAKE_ADDR UINT64_C(0x7f0000000000)

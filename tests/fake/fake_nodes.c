@@ -184,16 +184,34 @@ static bool fake_nodes_several(void *context)
 	return several;
 }
 
-static int fake_nodes_allowed(void *context, struct nodeset *nodes)
+static int fake_nodes_allowed(void *context, pid_t pid, struct nodeset *nodes)
 {
 	struct fake_mm *fake = context;
 	int ret = fake_enter(fake, FAKE_NODES_ALLOWED, 0);
 
+	(void) pid;
 	*nodes = (struct nodeset){0};
 	for (unsigned nid = 0; nid < fake->nr_nodes; nid++) {
 		if (!fake->forbidden[nid])
 			nodeset_add(nodes, (int) nid);
 	}
+	return fake_leave(fake, ret);
+}
+
+static int fake_mapper_nodes(void *context, pid_t pid, uint32_t *threads,
+			     unsigned nr_nodes)
+{
+	struct fake_mm *fake = context;
+	const struct fake_mapper *mapper = &fake->mappers[pid];
+	int ret = fake_enter(fake, FAKE_MAPPER_NODES, (uint64_t) pid);
+
+	memset(threads, 0, nr_nodes * sizeof(*threads));
+	if (!ret && mapper->dead)
+		ret = -ESRCH;
+	for (unsigned nid = 0; !ret && nid < FAKE_NODES; nid++)
+		threads[nid] = mapper->threads[nid];
+	for (unsigned nid = 0; ret >= 0 && nid < FAKE_NODES; nid++)
+		ret += (int) mapper->threads[nid];
 	return fake_leave(fake, ret);
 }
 
@@ -238,6 +256,7 @@ void fake_nodes_init(struct fake_mm *fake)
 	fake->ops.migrate = fake_migrate;
 	fake->ops.nodes_several = fake_nodes_several;
 	fake->ops.nodes_allowed = fake_nodes_allowed;
+	fake->ops.mapper_nodes = fake_mapper_nodes;
 	fake->ops.node_distances = fake_node_distances;
 	fake->ops.place = fake_place;
 	fake->ops.node_room = fake_node_room;

@@ -7,8 +7,13 @@
 #include "mm/internal.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -367,7 +372,7 @@ static void nodes_topology(struct mm *mm, int node)
 	int distance[4];
 
 	check(!ops->nodes_several(mm));
-	check_equal(ops->nodes_allowed(mm, &allowed), 0);
+	check_equal(ops->nodes_allowed(mm, 0, &allowed), 0);
 	check_equal(nodeset_count(&allowed), 1);
 	check(nodeset_has(&allowed, node));
 	check_equal(ops->node_room(mm, node, &bytes), 0);
@@ -445,6 +450,87 @@ static void mapper_gone(void)
 	tmpfs_umount();
 }
 
+/* What a process with threads says of itself when all of them are there. */
+struct threads {
+	pid_t pid;
+	unsigned node; /* that it runs on, and nowhere else */
+};
+
+static void *threads_sleep(void *arg)
+{
+	pthread_barrier_wait(arg);
+	pause();
+	return NULL;
+}
+
+/* Stays where it is, with a name that is hard to read. */
+static void threads_run(unsigned nr, int answer)
+{
+	unsigned cpu, node;
+	pthread_barrier_t barrier;
+	pthread_t thread;
+	cpu_set_t set;
+
+	check_equal(prctl(PR_SET_NAME, ") R 1 (2) 3"), 0);
+	check_equal(getcpu(&cpu, &node), 0);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	check_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+	check_equal(getcpu(&cpu, &node), 0);
+	pthread_barrier_init(&barrier, NULL, nr);
+	for (unsigned i = 1; i < nr; i++)
+		check_equal(pthread_create(&thread, NULL, threads_sleep,
+					   &barrier),
+			    0);
+	pthread_barrier_wait(&barrier);
+	check_equal(write(answer, &node, sizeof(node)), sizeof(node));
+	pause();
+}
+
+static void threads_start(struct threads *threads, unsigned nr)
+{
+	int pipes[2];
+
+	check_equal(pipe(pipes), 0);
+	threads->pid = fork();
+	check(threads->pid >= 0);
+	if (!threads->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		threads_run(nr, pipes[1]);
+		_exit(1);
+	}
+	close(pipes[1]);
+	check_equal(read(pipes[0], &threads->node, sizeof(threads->node)),
+		    sizeof(threads->node));
+	close(pipes[0]);
+}
+
+/* Where the threads of a process run, few of them or many. */
+static void threads(void)
+{
+	static const unsigned numbers[] = {1, 2, 64, 65, 300};
+	struct threads threads;
+	uint32_t count[64];
+	struct mm *mm;
+	int all;
+
+	check_equal(mm_open(&mm, 0), 0);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		threads_start(&threads, numbers[i]);
+		all = mm_mapper_nodes(mm, threads.pid, count, 64);
+		/* counted by a sample, each for those that it stands for */
+		check(all >= (int) numbers[i] && all < (int) numbers[i] + 8);
+		check_equal(count[threads.node], all);
+		check_equal(mm_mapper_nodes(mm, threads.pid, count,
+					    threads.node), all);
+		check_equal(kill(threads.pid, SIGKILL), 0);
+		check_equal(waitpid(threads.pid, NULL, 0), threads.pid);
+		check_equal(mm_mapper_nodes(mm, threads.pid, count, 64),
+			    -ESRCH);
+	}
+	mm_close(mm);
+}
+
 /* What was asked to be absent is; what is there says so. */
 static void probes(void)
 {
@@ -477,6 +563,7 @@ const struct topic engine_look_topics[] = {
 	{"sparse", sparse},
 	{"mappers", mappers},
 	{"nodes", nodes},
+	{"threads", threads},
 	{"mapper_gone", mapper_gone},
 	{NULL, NULL},
 };
