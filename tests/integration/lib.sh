@@ -183,8 +183,8 @@ assert_status() # STATUS COMMAND ARG...
 is_gone() # PID
 {
 	[ ! -d "/proc/$1" ] || {
-		grep -q '^State:[[:space:]]*Z' "/proc/$1/status" &&
-			[ "$(ls "/proc/$1/task")" = "$1" ]
+		grep -qs '^State:[[:space:]]*Z' "/proc/$1/status" &&
+			[ "$(ls "/proc/$1/task" 2>/dev/null)" = "$1" ]
 	}
 }
 
@@ -225,6 +225,8 @@ is_stopped() # PID
 # Mounts the hugetmpfs that was built, with "-o OPTIONS", at $MNT, or at the
 # second argument (which must lie below $HT_DIR); it is unmounted at the end.
 # Nothing is recovered without being asked for, but with HT_RECOVER set.
+# MOUNT_RUN is what goes before the command that mounts.
+MOUNT_RUN=()
 mount_start() # [OPTIONS [MOUNTPOINT]]
 {
 	local mnt=${2:-$MNT}
@@ -234,7 +236,7 @@ mount_start() # [OPTIONS [MOUNTPOINT]]
 	fi
 
 	mkdir -p "$mnt"
-	"$HUGETMPFS" ${1:+-o "$1"} "$mnt" ||
+	"${MOUNT_RUN[@]}" "$HUGETMPFS" ${1:+-o "$1"} "$mnt" ||
 		fail "line ${BASH_LINENO[0]}: mount failed"
 	mount_is_there "$mnt" || fail "$mnt is not in mountinfo"
 }
@@ -251,7 +253,7 @@ mount_stop() # [MOUNTPOINT]
 
 	keeper=$(mount_keeper "$mnt")
 	cleanup_umount_one "$mnt"
-	wait_for 10 test ! -d "/proc/$keeper"
+	wait_for 10 is_gone "$keeper"
 }
 
 # Pid of the keeper; mount_daemon: of the daemon, the keeper's only child.

@@ -1,0 +1,232 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A kernel that lacks an interface: for each that is optional, one after the
+# other, and for all of them, a mount where it is missing says so and what that
+# means, and recovers swapped pages by another way, or says that it cannot. The
+# content stays.
+# timeout: 300
+# sanitized
+. "${0%/*}/lib.sh"
+. "${0%/*}/app.inc"
+
+without=$HT_BUILD/tests/integration/without
+[ -x "$without" ] || skip "built without libseccomp"
+# files of /proc are covered, cgroups unmounted: for this test alone
+if [ -z "${HT_INNER:-}" ]; then
+	env -u HT_DIR HT_INNER=yes HT_RUN_DIR="$HT_DIR" unshare -m "$0"
+	exit
+fi
+
+extents=4
+ctl=$HUGETMPFSCTL
+# what cannot be opened, whoever tries
+mknod "$HT_DIR/nothing" c 0 0
+declare -A file_of=(
+	[kpageflags]=/proc/kpageflags
+	[kpagecgroup]=/proc/kpagecgroup
+	[pressure]=/proc/pressure/memory
+	[buddyinfo]=/proc/buddyinfo
+	[compact_memory]=/proc/sys/vm/compact_memory
+)
+covered=()
+
+# Takes away what is no system call.
+hide() # NAME
+{
+	local file=${file_of[$1]:-}
+
+	if [ "$1" = memory_cgroups ]; then
+		# there is no way back
+		! mountpoint -q /sys/fs/cgroup || umount -R -l /sys/fs/cgroup
+	elif [ -z "$file" ]; then
+		fail "no way is known to take $1 away"
+	elif [ -e "$file" ]; then
+		mount --bind "$HT_DIR/nothing" "$file"
+		covered+=("$file")
+	fi
+}
+
+# Mounts as on a kernel without them.
+start_without() # MOUNT_OPTIONS NAME...
+{
+	local options=$1 name calls=
+
+	shift
+	for name in "$@"; do
+		case ${way_of[$name]} in
+		call) calls=$calls,$name ;;
+		*) hide "$name" ;;
+		esac
+	done
+	MOUNT_RUN=()
+	[ -z "$calls" ] || MOUNT_RUN=("$without" "${calls#,}")
+	mount_start "$options"
+}
+
+stop_without()
+{
+	mount_stop
+	[ ${#covered[@]} = 0 ] || umount "${covered[@]}"
+	covered=()
+}
+
+# Lines "NAME MEANING" of what is missing, by the status as JSON.
+missing()
+{
+	"$ctl" status --json --no-scan "$MNT" | jq -r '.interfaces[] |
+		select(.present | not) | "\(.name) \(.absence)"'
+}
+
+# Just these are missing, in both forms of status, and what depends on them.
+assert_absent() # NAME...
+{
+	local is should=" $* " text line name
+
+	# the same advice, given to another process
+	[[ $should != *" MADV_COLLAPSE "* ]] ||
+		should+='process_madvise(MADV_COLLAPSE) '
+	is=$(missing)
+	text=$'\n'$("$ctl" status --no-scan "$MNT")
+	for name in "$@"; do
+		[[ $'\n'$is == *$'\n'"$name "* ]] ||
+			fail "$name is not missing, but:"$'\n'"$is"
+	done
+	while read -r name line; do
+		[[ "$should$missing_here" == *" $name "* ]] ||
+			fail "$name is missing"
+		assert_ge ${#line} 10 "length of what it means"
+		printf -v line '\n  %-32sabsent: %s\n' "$name" "$line"
+		[[ $text == *"$line"* ]] || fail "$text: no$line"
+	done <<<"$is"
+}
+
+# Half of it is on swap, by the kernel's word.
+is_out()
+{
+	app_do one pageout
+	[ "$(smaps_kib "${APP_PID[one]}" Swap "$MNT/file")" -ge \
+		$((extents << 10)) ]
+}
+
+# With the application's stores on swap, in part.
+prepare()
+{
+	app_start one -a -s $((extents << 21)) "$MNT/file"
+	app_do one fill 7
+	app_do one checksum
+	sum=$REPLY
+	wait_for 30 is_out
+	app_do one load $(((extents - 1) << 21))
+	refute grep -q huge <<<"$(states_of "$MNT/file")"
+}
+
+assert_content()
+{
+	assert_app_checksum one "$sum"
+	app_stop one
+}
+
+assert_recovers()
+{
+	prepare
+	assert_status 0 "$ctl" recover --quiet "$MNT/file"
+	assert_eq "$(states_of "$MNT/file")" "$(words huge $extents)" "states"
+	app_do one touch
+	app_do one pmd
+	assert_eq "$REPLY" $((extents << 21)) "bytes mapped huge"
+	assert_content
+}
+
+assert_refuses()
+{
+	prepare
+	assert_status 3 "$ctl" recover "$MNT/file"
+	assert_match "$OUT" 'this kernel cannot collapse pages of a file' \
+		"the refusal"
+	assert_content
+}
+
+is_mapped_huge()
+{
+	app_do one pmd
+	[ "$REPLY" = $((extents << 21)) ]
+}
+
+# What the application uses becomes huge with no command given.
+assert_background()
+{
+	local HT_RECOVER=yes
+
+	start_without size=64M,huge=never "$@"
+	app_start one -a -s $((extents << 21)) "$MNT/file"
+	app_do one fill 8
+	app_do one checksum
+	sum=$REPLY
+	wait_for 60 is_mapped_huge
+	assert_content
+	stop_without
+}
+
+# What else it does for this one.
+assert_special() # NAME
+{
+	case $1 in
+	PROCMAP_QUERY | pressure) assert_background "$1" ;;
+	kpageflags)
+		start_without size=64M,huge=never "$1"
+		head -c 2M /dev/urandom >"$MNT/pinned"
+		app_start pin -a "$MNT/pinned"
+		app_do pin pin 40960
+		assert_eq "$(recover "$MNT/pinned")" "again " "a pinned page"
+		app_stop pin
+		stop_without
+		;;
+	user_xattrs)
+		start_without size=64M,huge=never "$1"
+		assert_status 1 setfattr -n user.hugetmpfs.recover -v off "$MNT"
+		assert_match "$OUT" "Operation not supported" "no xattrs"
+		stop_without
+		;;
+	esac
+}
+
+check_one() # NAME
+{
+	echo "without $1"
+	start_without size=64M,huge=never "$1"
+	assert_absent "$1"
+	case $1 in
+	MADV_COLLAPSE) assert_refuses ;;
+	*) assert_recovers ;;
+	esac
+	stop_without
+	assert_special "$1"
+}
+
+# what this kernel lacks anyway
+mount_start size=64M
+missing_here=$(missing | awk '{ printf " %s ", $1 }')
+mount_stop
+declare -A way_of
+names=()
+while read -r name way; do
+	way_of[$name]=$way
+	[ "$name" = memory_cgroups ] || names+=("$name")
+done < <("$without" --list)
+swap_start 64
+for name in "${names[@]}"; do
+	check_one "$name"
+done
+
+echo "without what shows huge pages"
+start_without size=64M,huge=never PAGEMAP_SCAN kpageflags
+assert_absent PAGEMAP_SCAN kpageflags
+assert_refuses
+stop_without
+
+check_one memory_cgroups
+echo "without any"
+start_without size=64M,huge=never "${names[@]}" memory_cgroups
+assert_absent "${names[@]}" memory_cgroups
+assert_refuses
+stop_without
