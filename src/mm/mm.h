@@ -220,8 +220,8 @@ struct mm_ops {
 
 	/*
 	 * The memory cgroup that pays for most of an extent, by inode number,
-	 * 0 when that is not known. Brings data in; with whole, where the
-	 * caller knows that there are no holes, only some pages of it.
+	 * 0 when that is not known. Maps some pages of it; with whole the
+	 * caller knows that there are no holes to keep clear of.
 	 */
 	uint64_t (*owner)(void *context, struct mm_window *window,
 			  uint64_t index, bool whole);

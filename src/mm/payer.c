@@ -50,32 +50,70 @@ static uint64_t mm_majority(const uint64_t *values, unsigned nr)
 	return candidate;
 }
 
+/* Maps a page to be asked for; what is a hole must stay one. */
+static bool mm_owner_touch(struct mm_window *window, uint64_t index,
+			   uint64_t offset, char *page, bool whole)
+{
+	struct mm_sys_cachestat stat;
+
+	if (!whole && !mm_has(window->mm, MM_CACHESTAT))
+		return true; /* mapped with all that has data */
+	if (!whole &&
+	    (mm_sys_cachestat(window->fd,
+			      (index << HUGETMPFS_EXTENT_SHIFT) + offset,
+			      MM_PAGE_BYTES, &stat) ||
+	     !stat.nr_cache))
+		return false;
+	return !mm_window_touch(window, page);
+}
+
+/*
+ * Asks for pages that are evenly spread, one in each part of the extent. Some
+ * that agree are enough. Returns the number of answers.
+ */
+static unsigned mm_owner_ask(struct mm_window *window, uint64_t index,
+			     char *addr, bool whole, unsigned parts,
+			     uint64_t *groups)
+{
+	uint64_t offset, group;
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < parts && nr < MM_OWNER_SAMPLES; i++) {
+		/* first, middle and so on: far apart also when there are few */
+		offset = (i * 7 % parts) * (HUGETMPFS_EXTENT_BYTES / parts);
+		if (!mm_owner_touch(window, index, offset, addr + offset,
+				    whole))
+			continue;
+		group = mm_page_group(window->mm, addr + offset);
+		if (!group)
+			continue;
+		groups[nr++] = group;
+		if (nr == MM_OWNER_FEW && groups[0] == groups[1] &&
+		    groups[0] == groups[2])
+			break;
+	}
+	return nr;
+}
+
 uint64_t mm_owner(void *context, struct mm_window *window, uint64_t index,
 		  bool whole)
 {
-	const uint64_t step = HUGETMPFS_EXTENT_BYTES / MM_OWNER_SAMPLES;
-	uint64_t groups[MM_OWNER_SAMPLES] = { 0 };
+	uint64_t groups[MM_OWNER_SAMPLES];
 	struct mm *mm = context;
-	unsigned nr = 0;
+	unsigned nr;
 	char *addr;
 
 	if (!mm->charge || !mm_has(mm, MM_KPAGECGROUP) ||
 	    mm_window_address(window, index, &addr))
 		return 0;
-	/* where there are holes, only what has data may be touched */
-	if (!whole && mm_populate(context, window, index))
+	if (!whole && !mm_has(mm, MM_CACHESTAT) &&
+	    mm_populate(context, window, index))
 		return 0;
-	while (nr < MM_OWNER_SAMPLES) {
-		/* first, middle and so on: far apart also when there are few */
-		char *page = addr + (nr * 7 % MM_OWNER_SAMPLES) * step;
-
-		if (whole && mm_window_touch(window, page))
-			return 0;
-		groups[nr++] = mm_page_group(mm, page);
-		if (whole && nr == MM_OWNER_FEW && groups[0] == groups[1] &&
-		    groups[0] == groups[2])
-			break;
-	}
+	nr = mm_owner_ask(window, index, addr, whole, MM_OWNER_SAMPLES, groups);
+	/* of an extent that is almost empty, each page */
+	if (!nr && !whole)
+		nr = mm_owner_ask(window, index, addr, whole,
+				  HUGETMPFS_EXTENT_PAGES, groups);
 	return mm_majority(groups, nr);
 }
 
