@@ -21,7 +21,7 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"cancel counters map metrics recover set status trace why --help --version" -- "$word")
+			"cancel counters map metrics recover set status trace upgrade why --help --version" -- "$word")
 		return
 	fi
 	case $command in
@@ -33,6 +33,7 @@ _hugetmpfsctl()
 	set) options="--json --help" ;;
 	trace) options="--json --help" ;;
 	status) options="--json --no-scan --help" ;;
+	upgrade) options="--json --help" ;;
 	why) options="--json --help" ;;
 	*) return ;;
 	esac
@@ -40,7 +41,7 @@ _hugetmpfsctl()
 	*/-*)
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 		;;
-	counters/* | metrics/* | set/* | status/* | trace/*)
+	counters/* | metrics/* | set/* | status/* | trace/* | upgrade/*)
 		local IFS=$'\n'
 		mapfile -t COMPREPLY < <(compgen -W "$(_hugetmpfsctl_mounts)" \
 			-- "$word")

@@ -22,6 +22,9 @@
  *				DURATION_NS REASON PID ERRNO PATH"; "lost NR"
  *				for those that the client was too slow for, and
  *				"tracing" at the beginning and once a second
+ *	upgrade			goes on with the program as it is installed now;
+ *				answers when a daemon of it serves, or the one
+ *				from before goes on
  *
  * Answer: one or more packets of whole lines, each ended by a newline. The
  * first line is
@@ -83,5 +86,6 @@
 #define PROTOCOL_METRICS  "metrics"
 #define PROTOCOL_REMOUNT  "remount"
 #define PROTOCOL_SET	  "set"
+#define PROTOCOL_UPGRADE  "upgrade"
 
 #endif

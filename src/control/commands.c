@@ -344,6 +344,16 @@ static void run_trace(const struct control_config *config, char *argument,
 	answer_ok(answer);
 }
 
+static void run_upgrade(const struct control_config *config, char *argument,
+			struct answer *answer, struct command_rest *rest)
+{
+	(void) config;
+	if (*argument)
+		answer_error(answer, -EINVAL, "upgrade takes no argument");
+	else
+		rest->hand_over = true;
+}
+
 static const struct command commands[] = {
 	{ PROTOCOL_ATTACH, run_attach },
 	{ PROTOCOL_CANCEL, run_cancel },
@@ -354,6 +364,7 @@ static const struct command commands[] = {
 	{ PROTOCOL_SET, run_set },
 	{ PROTOCOL_STATUS, run_status },
 	{ PROTOCOL_TRACE, run_trace },
+	{ PROTOCOL_UPGRADE, run_upgrade },
 };
 
 /* Undoes the escapes of an argument in place. False when one is not known. */

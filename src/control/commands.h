@@ -6,6 +6,7 @@
 #ifndef CONTROL_COMMANDS_H
 #define CONTROL_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct answer;
@@ -17,13 +18,15 @@ struct trace;
 struct command_rest {
 	struct scan *scan;
 	struct trace *trace;
+	bool hand_over; /* somebody else answers, on this connection */
 };
 
 /*
  * Answers a request of length bytes; text has room for one more and is
  * changed. When something in *rest, which begins as all zero, is set, the answer
  * is not complete: the caller, who owns it now, steps a scan to its end and then
- * calls command_scanned(), or runs a trace for as long as the client listens.
+ * calls command_scanned(), runs a trace for as long as the client listens, or
+ * hands the connection over.
  */
 void command_run(const struct control_config *config, char *text,
 		 size_t length, struct answer *answer, struct command_rest *rest);

@@ -18,6 +18,7 @@
 #include "control/answer.h"
 #include "control/commands.h"
 #include "control/scan.h"
+#include "control/server.h"
 #include "control/trace.h"
 
 /* How long others wait at most while a scan goes on. */
@@ -121,7 +122,22 @@ void peer_destroy(struct peer *peer)
 	free(peer);
 }
 
-/* Reads and answers one request. Returns false when the client is gone. */
+/* Returns false when nobody has taken the connection. */
+static bool hand_over(struct peer *peer)
+{
+	int ret = peer->config->hand_over(peer->config->options_arg, peer->fd);
+
+	peer->rest.hand_over = false;
+	if (!ret)
+		return true;
+	answer_error(&peer->answer, ret, "the keeper cannot be told");
+	return false;
+}
+
+/*
+ * Reads and answers one request. Returns false when the client is gone, or is
+ * somebody else's.
+ */
 static bool receive_request(struct peer *peer)
 {
 	ssize_t n = recv(peer->fd, peer->request, PROTOCOL_REQUEST_BYTES,
@@ -141,7 +157,7 @@ static bool receive_request(struct peer *peer)
 	command_run(peer->config, peer->request, (size_t) n, &peer->answer,
 		    &peer->rest);
 	peer->news_ns = peer->last_ns;
-	return true;
+	return !peer->rest.hand_over || !hand_over(peer);
 }
 
 static void run_scan(struct peer *peer)

@@ -58,6 +58,12 @@ struct control_config {
 		       size_t error_size);
 	int (*set)(void *arg, const char *settings, char *error,
 		   size_t error_size);
+	/*
+	 * Hands a connection over to who answers in the place of this process,
+	 * which is not to be there any more by then. It is closed here in any
+	 * case. Returns 0 or a negative errno.
+	 */
+	int (*hand_over)(void *arg, int fd);
 	void *options_arg;
 };
 

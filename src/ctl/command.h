@@ -34,6 +34,7 @@ extern const struct command command_recover;
 extern const struct command command_set;
 extern const struct command command_status;
 extern const struct command command_trace;
+extern const struct command command_upgrade;
 extern const struct command command_why;
 
 struct option;

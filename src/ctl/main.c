@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
 	&command_set,
 	&command_status,
 	&command_trace,
+	&command_upgrade,
 	&command_why,
 };
 

@@ -28,6 +28,15 @@ int attach_command(const struct options *options);
 /* The daemon itself, with the arguments of keeper/child.h. */
 int serve_command(char **argv);
 
+/*
+ * With the same arguments: tells the keeper whether this program could be the
+ * daemon, and does nothing.
+ */
+int trial_command(char **argv);
+
+/* Logs why it could not, when it could not. Returns 0 or a negative errno. */
+int trial_of_table(int table_fd);
+
 /* The code for a mount that failed with a negative errno. */
 int commands_exit_code(const struct options *options, int error);
 

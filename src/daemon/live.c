@@ -254,3 +254,10 @@ out_free:
 	free(text);
 	return ret;
 }
+
+int live_hand_over(void *arg, int fd)
+{
+	const struct live *live = arg;
+
+	return report_send_fd(live->report_fd, REPORT_UPGRADE, "", fd);
+}

@@ -35,4 +35,7 @@ int live_remount(void *live, const char *list, char *error, size_t error_size);
 /* The same for settings of recovery alone, in their own words. */
 int live_set(void *live, const char *list, char *error, size_t error_size);
 
+/* Gives the connection of who asks for an upgrade to the keeper. */
+int live_hand_over(void *live, int fd);
+
 #endif

@@ -95,8 +95,11 @@ int main(int argc, char **argv)
 	int code;
 
 	process_init(argc, argv);
-	if (argc == CHILD_NR_ARGS && !strcmp(argv[CHILD_ARG_MODE], CHILD_MODE))
+	if (argc >= CHILD_NR_ARGS && !strcmp(argv[CHILD_ARG_MODE], CHILD_MODE))
 		return serve_command(argv);
+	if (argc >= CHILD_NR_ARGS &&
+	    !strcmp(argv[CHILD_ARG_MODE], CHILD_MODE_TRIAL))
+		return trial_command(argv);
 	switch (options_parse(&options, argc, argv)) {
 	case 0:
 		code = run(&options);

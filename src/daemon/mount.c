@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +112,27 @@ static int check(const struct options *options, char **mountpoint)
 	return ret ? ret : check_mountpoint(*mountpoint);
 }
 
+/*
+ * Where the program lies, by the name that it was called by: links are not
+ * followed, so a link that leads to a newer one later is found again.
+ */
+static char *program_path(void)
+{
+	const char *name = (const char *) getauxval(AT_EXECFN);
+	char *cwd, *path;
+
+	/* of who is started from an fd the kernel knows no other name */
+	if (!name || !strncmp(name, "/dev/fd/", strlen("/dev/fd/")))
+		return realpath("/proc/self/exe", NULL);
+	if (*name == '/')
+		return strdup(name);
+	cwd = getcwd(NULL, 0);
+	if (!cwd || asprintf(&path, "%s/%s", cwd, name) < 0)
+		path = NULL;
+	free(cwd);
+	return path;
+}
+
 /* In the new process. */
 static int run_keeper(const struct options *options, const char *mountpoint,
 		      int parent_fd)
@@ -124,19 +147,20 @@ static int run_keeper(const struct options *options, const char *mountpoint,
 		.takes_over = options->passthrough,
 		.parent_fd = parent_fd,
 	};
-	char *text = options_text(options);
+	char *text = options_text(options), *path = program_path();
 	int ret = -ENOMEM;
 
 	config.daemon_options = text;
+	config.program_path = path;
 	config.program_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (config.program_fd < 0) {
 		ret = -errno;
 		log_error("cannot open /proc/self/exe: %s", strerror(-ret));
-	} else if (text) {
+	} else if (text && path) {
 		ret = keeper_run(&config);
-		close(config.program_fd);
 	}
 	free(text);
+	free(path);
 	return ret;
 }
 

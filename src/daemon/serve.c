@@ -9,6 +9,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backing/backing.h"
@@ -49,6 +51,9 @@ static_assert(sizeof(struct recovery_latencies) <=
 			      sizeof(uint64_t),
 	      "histograms do not fit");
 
+/* How long requests are waited for that are being worked on, in milliseconds. */
+#define FINISH_MS 5000
+
 /* Of the counters of requests, by opcode. */
 static const char *const request_names[] = {
 #define X(opcode, name) [opcode] = "fuse_" name,
@@ -69,6 +74,9 @@ struct serve {
 	struct mm *mm;
 	struct recovery *recovery;
 	struct control *control;
+	pid_t keeper_pid;
+	struct server_pause pause;
+	atomic_flag is_ending;	/* one thread alone closes the parts */
 };
 
 /* Set once it serves: where messages go changes then. */
@@ -131,36 +139,82 @@ static void on_ready(void *arg)
 	atomic_store(&is_ready, true);
 	if (serve->detach)
 		process_detach_terminal();
-	report_send(CHILD_REPORT_FD, REPORT_READY, "");
+	report_send(CHILD_REPORT_FD, REPORT_READY, PACKAGE_VERSION);
+}
+
+/* The end is the caller's: another thread that comes here waits for it. */
+static void take_the_end(struct serve *serve)
+{
+	while (atomic_flag_test_and_set(&serve->is_ending))
+		pause();
+}
+
+/*
+ * Another daemon is to take over: what is being worked on is finished, for some
+ * seconds at most, and this process ends. Recoveries that callers wait for are
+ * not answered: the kernel asks the next daemon again.
+ */
+static _Noreturn void make_way(struct serve *serve)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	take_the_end(serve);
+	control_stop(serve->control);
+	atomic_store(&serve->pause.asked, true);
+	for (int i = 0; i < FINISH_MS; i++) {
+		if (!atomic_load(&serve->pause.nr_busy))
+			break;
+		nanosleep(&ms, NULL);
+	}
+	_exit(EXIT_DONE);
+}
+
+/* Waits until the keeper says that it is time; never, when it says no more. */
+static void wait_for_stop(void)
+{
+	struct pollfd pollfd = { .fd = CHILD_REPORT_FD, .events = POLLIN };
+	int passed_fd, kind;
+	char *text;
+
+	do {
+		poll(&pollfd, 1, -1);
+		kind = report_receive(CHILD_REPORT_FD, &text, &passed_fd);
+		free(text);
+		if (passed_fd >= 0)
+			close(passed_fd);
+		while (kind == -EPIPE)
+			pause();
+	} while (kind != REPORT_STOP);
 }
 
 /*
  * Dies with the keeper, even when stopped or stuck: the connection is aborted
  * then and nothing waits for it. The kernel forgets that wish of a thread that
- * changes its credentials, as those do that serve requests; so one thread does
- * nothing but have it.
+ * changes its credentials, as those do that serve requests; so one thread has
+ * it, and listens to the keeper.
  */
-static void *die_with_keeper(void *keeper_pid)
+static void *watch(void *arg)
 {
+	struct serve *serve = arg;
+
 	prctl(PR_SET_NAME, "keeper-watch", 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != (pid_t) (intptr_t) keeper_pid)
+	if (getppid() != serve->keeper_pid)
 		kill(getpid(), SIGKILL);
-	for (;;)
-		pause();
-	return NULL;
+	wait_for_stop();
+	make_way(serve);
 }
 
-static int watch_keeper(void)
+static int watch_keeper(struct serve *serve)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 	int ret;
 
+	serve->keeper_pid = getppid();
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ret = -pthread_create(&thread, &attr, die_with_keeper,
-			      (void *) (intptr_t) getppid());
+	ret = -pthread_create(&thread, &attr, watch, serve);
 	pthread_attr_destroy(&attr);
 	return ret;
 }
@@ -259,6 +313,7 @@ static int open_control(struct serve *serve)
 		.options = live_options,
 		.remount = live_remount,
 		.set = live_set,
+		.hand_over = live_hand_over,
 		.options_arg = serve->live,
 	};
 
@@ -269,7 +324,9 @@ static int open_parts(struct serve *serve)
 {
 	int ret;
 
-	ret = opened(watch_keeper(), "a thread");
+	ret = opened(watch_keeper(serve), "a thread");
+	if (!ret)
+		ret = trial_of_table(CHILD_TABLE_FD);
 	if (!ret)
 		ret = opened(table_open(&serve->table, CHILD_TABLE_FD),
 			     "the tables");
@@ -317,6 +374,7 @@ static int serve_until_unmounted(struct serve *serve)
 		.recovery = serve->recovery,
 		.charge = mm_charge(serve->mm),
 		.passthrough = serve->options.passthrough,
+		.pause = &serve->pause,
 		.ready = on_ready,
 		.ready_arg = serve,
 	};
@@ -337,7 +395,7 @@ static void log_end(const struct serve *serve, int ret)
 
 int serve_command(char **argv)
 {
-	struct serve serve = { 0 };
+	struct serve serve = { .is_ending = ATOMIC_FLAG_INIT };
 	int ret;
 
 	umask(0);
@@ -353,6 +411,7 @@ int serve_command(char **argv)
 		ret = serve_until_unmounted(&serve);
 		log_end(&serve, ret);
 	}
+	take_the_end(&serve);
 	close_parts(&serve);
 	return ret ? EXIT_SYSTEM : EXIT_DONE;
 }

@@ -35,7 +35,6 @@ struct worker {
 struct loop {
 	struct server *server;
 	atomic_int nr_idle;
-	atomic_bool stopping; /* no thread is started any more */
 	pthread_mutex_t mutex; /* the fields below */
 	struct worker workers[MAX_THREADS];
 	unsigned nr_threads;
@@ -53,7 +52,7 @@ static int start_thread(struct loop *loop)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_mutex_lock(&loop->mutex);
-	if (loop->nr_threads < MAX_THREADS && !atomic_load(&loop->stopping)) {
+	if (loop->nr_threads < MAX_THREADS) {
 		atomic_fetch_add(&loop->nr_idle, 1);
 		worker = &loop->workers[loop->nr_threads];
 		worker->loop = loop;
@@ -110,6 +109,26 @@ static ssize_t receive(struct server *server, void *request, size_t room)
 	return -errno;
 }
 
+/*
+ * False when what was received is for the next process. Busy first, then the
+ * look: who asked for the pause and sees nobody busy knows that nobody will be.
+ */
+static bool begin_request(struct server_pause *pause)
+{
+	atomic_fetch_add(&pause->nr_busy, 1);
+	if (!atomic_load(&pause->asked))
+		return true;
+	atomic_fetch_sub(&pause->nr_busy, 1);
+	return false;
+}
+
+/* The request stays in the slot, as if this process had died just now. */
+static _Noreturn void wait_for_the_end(void)
+{
+	for (;;)
+		pause();
+}
+
 /* Takes one request and answers it. False when there will be no more. */
 static bool serve_one(struct loop *loop, struct journal_slot *slot)
 {
@@ -124,11 +143,14 @@ static bool serve_one(struct loop *loop, struct journal_slot *slot)
 	}
 	if (!n)
 		return true;
+	if (!begin_request(server->config.pause))
+		wait_for_the_end();
 	if (atomic_fetch_sub(&loop->nr_idle, 1) == 1)
 		start_thread(loop);
 	count(server, slot->request);
 	loop_handle(server, slot);
 	journal_clear(slot);
+	atomic_fetch_sub(&server->config.pause->nr_busy, 1);
 	atomic_fetch_add(&loop->nr_idle, 1);
 	return !fuse_session_exited(server->session);
 }

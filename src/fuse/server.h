@@ -6,12 +6,19 @@
 #ifndef FUSE_SERVER_H
 #define FUSE_SERVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct charge;
 struct inodes;
 struct recovery;
 struct table;
+
+/* How others see to it that nothing new is begun. All zero at first. */
+struct server_pause {
+	atomic_bool asked;	/* no request is worked on any more */
+	atomic_int nr_busy;	/* those that are being worked on now */
+};
 
 struct server_config {
 	int fuse_fd;		 /* /dev/fuse, mounted by the keeper; borrowed */
@@ -21,13 +28,16 @@ struct server_config {
 	struct recovery *recovery;
 	struct charge *charge;	 /* memory cgroups, NULL where there are none */
 	bool passthrough;	 /* off: file I/O goes through this process */
+	struct server_pause *pause; /* borrowed */
 	/* called once, when INIT has been answered and requests are served */
 	void (*ready)(void *arg);
 	void *ready_arg;
 };
 
 /*
- * Serves until the file system is unmounted. Returns 0 then, or a negative
+ * Serves until the file system is unmounted. Once a pause is asked for, what is
+ * received stays in the journal for a next process, and this does not return
+ * any more unless the file system is unmounted. Returns 0 then, or a negative
  * errno: -EOPNOTSUPP when the kernel lacks something that is needed (logged).
  */
 int server_run(const struct server_config *config);

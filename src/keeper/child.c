@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Starting the daemon. It is executed anew from the program that the keeper
- * itself was started from, also when that file has been replaced since, so it
- * begins with a clean memory and with nothing but what is handed to it.
+ * itself was started from, also when that file has been replaced since, or from
+ * the one that it was upgraded to; so it begins with a clean memory and with
+ * nothing but what is handed to it.
  */
 #include "keeper/child.h"
 
@@ -98,7 +99,7 @@ static int fork_daemon(struct child *child, const struct child_config *config,
 	char dev[32];
 	char *argv[CHILD_NR_ARGS + 1] = {
 		[CHILD_ARG_NAME] = (char *) "hugetmpfs",
-		[CHILD_ARG_MODE] = (char *) CHILD_MODE,
+		[CHILD_ARG_MODE] = (char *) config->mode,
 		[CHILD_ARG_OPTIONS] = (char *) config->options,
 		[CHILD_ARG_DEV] = dev,
 		[CHILD_ARG_LOG] = (char *) config->log,

@@ -17,10 +17,14 @@ enum {
 	CHILD_END_FD,
 };
 
-/* Its arguments, which no user gives. */
+/*
+ * Its arguments, which no user gives. Keeper and daemon may be of different
+ * versions, after an upgrade: what is new comes at the end, and who is given
+ * more than he knows passes over it.
+ */
 enum {
 	CHILD_ARG_NAME,
-	CHILD_ARG_MODE,		/* CHILD_MODE */
+	CHILD_ARG_MODE,		/* CHILD_MODE or CHILD_MODE_TRIAL */
 	CHILD_ARG_OPTIONS,	/* as the keeper got them, or as last reported */
 	CHILD_ARG_DEV,		/* "MAJOR:MINOR" of the mount */
 	CHILD_ARG_LOG,		/* CHILD_LOG_*: where messages go */
@@ -29,12 +33,14 @@ enum {
 };
 
 #define CHILD_MODE	 "--internal-daemon"
+#define CHILD_MODE_TRIAL "--internal-trial" /* only say whether it could be one */
 #define CHILD_LOG_STDERR "stderr"
 #define CHILD_LOG_SYSLOG "syslog"
 #define CHILD_LOG_BOTH	 "both" /* standard error, and syslog once it serves */
 
 struct child_config {
 	int program_fd;		/* what to execute */
+	const char *mode;	/* CHILD_MODE* */
 	int fds[CHILD_END_FD - CHILD_FUSE_FD]; /* in the order above, without
 						* CHILD_REPORT_FD */
 	const char *mountpoint;

@@ -14,13 +14,23 @@ uint64_t deaths_now_ms(void)
 	return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-bool deaths_add(struct deaths *deaths, uint64_t now_ms, bool was_killed)
+bool deaths_add(struct deaths *deaths, uint64_t now_ms, enum death death)
 {
-	if (now_ms - deaths->since_ms >= DEATHS_WINDOW_MS)
-		*deaths = (struct deaths){ .since_ms = now_ms };
-	if (was_killed)
+	if (now_ms - deaths->since_ms >= DEATHS_WINDOW_MS) {
+		deaths->since_ms = now_ms;
+		deaths->nr = deaths->nr_kills = 0;
+	}
+	if (death == DEATH_KILLED)
 		deaths->nr_kills++;
 	else
 		deaths->nr++;
-	return deaths->nr > DEATHS_MAX || deaths->nr_kills > DEATHS_MAX_KILLS;
+	if (death == DEATH_UNREADY)
+		deaths->nr_unready++;
+	return deaths->nr > DEATHS_MAX || deaths->nr_kills > DEATHS_MAX_KILLS ||
+	       deaths->nr_unready > DEATHS_MAX_UNREADY;
+}
+
+void deaths_end_unready(struct deaths *deaths)
+{
+	deaths->nr_unready = 0;
 }

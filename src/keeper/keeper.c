@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The keeper's life: make everything, then one loop over few events. A signal
- * to end, a report or the end of the daemon, a request on the socket of a dead
- * mount. States:
- *
- *	starting   a daemon was started and has not said that it is ready; a
- *	           first one, or one for an attach (client_fd is who waits)
- *	serving    it is
- *	relieving  it died, and another one was started that takes over. To
- *	           everybody outside that is serving: /dev/fuse is held here, so
- *	           requests wait and nothing fails
- *	dead       no daemon takes over. /dev/fuse is closed, so that nothing
- *	           hangs; tmpfs and socket are kept
- *	ended      nothing is left to do
+ * to end, a report or the end of the daemon (daemons.c), a request on the socket
+ * of a dead mount, the trial of a new program. Its states are in internal.h.
  */
-#include "keeper/keeper.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,48 +18,11 @@
 
 #include "backing/backing.h"
 #include "base/log.h"
-#include "keeper/child.h"
-#include "keeper/deaths.h"
-#include "keeper/fusemount.h"
+#include "keeper/internal.h"
 #include "keeper/process.h"
-#include "keeper/report.h"
 #include "keeper/request.h"
-#include "keeper/runtime.h"
 #include "namespace/table.h"
 #include "sandbox/sandbox.h"
-
-enum keeper_state {
-	KEEPER_STARTING,
-	KEEPER_SERVING,
-	KEEPER_RELIEVING,
-	KEEPER_DEAD,
-	KEEPER_ENDED,
-};
-
-struct keeper {
-	const struct keeper_config *config;
-	enum keeper_state state;
-	bool has_served;	/* so there may be files in it */
-	bool is_given_up;	/* before it served */
-	int result;		/* of keeper_run() */
-	int backing_mount_fd;	/* open for backing_set_atime() */
-	int root_fd;		/* root of the backing tmpfs */
-	int table_fd;		/* memfd of the tables */
-	int signal_fd;
-	int client_fd;		/* waits for the answer to its attach, or -1 */
-	struct runtime runtime;
-	struct fusemount mount;
-	unsigned long mount_flags; /* MS_*; as they were when a daemon died */
-	struct child daemon;
-	struct deaths deaths;	/* of the daemons of this mount */
-	char *daemon_options;	/* as it reported last, NULL: as at first */
-	char *last_error;	/* that a starting daemon reported */
-};
-
-static const char *mountpoint_of(const struct keeper *keeper)
-{
-	return keeper->config->mountpoint;
-}
 
 /* ---- making ---- */
 
@@ -103,10 +54,11 @@ static int create_table(struct keeper *keeper)
 	return 0;
 }
 
-static int start_daemon(struct keeper *keeper)
+struct child_config keeper_daemon_config(const struct keeper *keeper)
 {
-	struct child_config config = {
-		.program_fd = keeper->config->program_fd,
+	return (struct child_config){
+		.program_fd = keeper->program_fd,
+		.mode = CHILD_MODE,
 		.fds = { keeper->mount.fuse_fd, keeper->root_fd,
 			 keeper->table_fd, keeper->runtime.listen_fd },
 		.mountpoint = mountpoint_of(keeper),
@@ -118,6 +70,11 @@ static int start_daemon(struct keeper *keeper)
 		       : keeper->has_served	     ? CHILD_LOG_SYSLOG
 						     : CHILD_LOG_BOTH,
 	};
+}
+
+int keeper_start_daemon(struct keeper *keeper)
+{
+	struct child_config config = keeper_daemon_config(keeper);
 
 	return child_start(&keeper->daemon, &config);
 }
@@ -138,7 +95,7 @@ static int bring_up(struct keeper *keeper)
 			      mountpoint_of(keeper), false);
 	if (ret)
 		goto err_umount;
-	ret = start_daemon(keeper);
+	ret = keeper_start_daemon(keeper);
 	if (ret)
 		goto err_umount;
 	keeper->state = KEEPER_STARTING;
@@ -163,190 +120,17 @@ static int create_all(struct keeper *keeper)
 
 static void destroy_all(struct keeper *keeper)
 {
+	upgrade_abandon(&keeper->upgrade);
 	fusemount_close(&keeper->mount);
 	runtime_remove(&keeper->runtime);
 	close(keeper->table_fd);
 	close(keeper->root_fd);
+	close(keeper->program_fd);
+	close(keeper->previous_fd);
 	close(keeper->backing_mount_fd);
 	close(keeper->signal_fd);
 	free(keeper->daemon_options);
 	free(keeper->last_error);
-}
-
-/* ---- what the daemon says ---- */
-
-static void on_ready(struct keeper *keeper)
-{
-	if (keeper->state == KEEPER_RELIEVING) {
-		keeper->state = KEEPER_SERVING;
-		log_info("another daemon has taken %s over",
-			 mountpoint_of(keeper));
-	}
-	if (keeper->state != KEEPER_STARTING)
-		return;
-	keeper->state = KEEPER_SERVING;
-	if (keeper->client_fd >= 0) {
-		request_answer(keeper->client_fd, 0, NULL);
-		keeper->client_fd = -1;
-		log_info("%s is mounted again", mountpoint_of(keeper));
-	}
-	if (!keeper->has_served && keeper->config->parent_fd >= 0) {
-		log_set_sink(log_sink_syslog);
-		process_detach_terminal();
-		/* it may have been killed this moment: then so be it */
-		if (write(keeper->config->parent_fd, "", 1) < 0)
-			log_debug(KEEPER, "nobody waits for the mount");
-		close(keeper->config->parent_fd);
-	}
-	keeper->has_served = true;
-}
-
-/* Takes one report. False when there is none. */
-static bool take_report(struct keeper *keeper)
-{
-	char *text;
-	int kind = report_receive(keeper->daemon.report_fd, &text);
-
-	switch (kind) {
-	case REPORT_READY:
-		on_ready(keeper);
-		break;
-	case REPORT_OPTIONS:
-		free(keeper->daemon_options);
-		keeper->daemon_options = text;
-		return true;
-	case REPORT_ERROR:
-		free(keeper->last_error);
-		keeper->last_error = text;
-		return true;
-	}
-	free(text);
-	return kind >= 0;
-}
-
-/* ---- the end of a daemon ---- */
-
-static void log_death(const struct keeper *keeper, int status)
-{
-	const char *path = mountpoint_of(keeper);
-
-	if (WIFSIGNALED(status))
-		log_error("the daemon of %s was killed by signal %d (%s)", path,
-			  WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else if (WEXITSTATUS(status))
-		log_error("the daemon of %s ended with exit code %d", path,
-			  WEXITSTATUS(status));
-	else
-		log_error("the connection of %s was aborted", path);
-}
-
-static void log_kept(const struct keeper *keeper)
-{
-	const char *path = mountpoint_of(keeper);
-	int pid = (int) getpid();
-
-	log_error("the files of %s are kept by process %d: "
-		  "hugetmpfs --attach %s mounts them again, "
-		  "kill %d drops them", path, pid, path, pid);
-}
-
-/* Waits for an attach from here on. */
-static void become_dead(struct keeper *keeper)
-{
-	bool is_mounted;
-
-	keeper->state = KEEPER_DEAD;
-	is_mounted = fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
-	runtime_publish(&keeper->runtime, is_mounted ? keeper->mount.dev : 0,
-			mountpoint_of(keeper), true);
-}
-
-/* The daemon for an attach has not come up. */
-static void fail_attach(struct keeper *keeper, int error)
-{
-	fusemount_umount(&keeper->mount, MNT_DETACH);
-	request_answer(keeper->client_fd, error,
-		       keeper->last_error ? keeper->last_error
-					  : "the daemon did not come up");
-	keeper->client_fd = -1;
-	become_dead(keeper);
-}
-
-/*
- * Whether the mount has ended before its daemon did, however that ended. An
- * aborted connection is no end: the mount is there still.
- */
-static bool has_ended(const struct keeper *keeper)
-{
-	return fusemount_is_disconnected(&keeper->mount) &&
-	       !fusemount_is_mounted(&keeper->mount, NULL);
-}
-
-/* The first daemon has ended before it served. */
-static void fail_start(struct keeper *keeper, int status)
-{
-	if (keeper->is_given_up)
-		log_error("mounting %s was given up", mountpoint_of(keeper));
-	else if (WIFSIGNALED(status))
-		log_death(keeper, status);
-	else if (!WEXITSTATUS(status))
-		log_error("%s was unmounted before it served",
-			  mountpoint_of(keeper));
-	/* otherwise it has said itself why */
-	fusemount_umount(&keeper->mount, MNT_DETACH);
-	keeper->state = KEEPER_ENDED;
-	keeper->result = -EIO;
-}
-
-/*
- * Starts another daemon on the same connection, unless that has ended, or
- * daemons die all the time. False when the mount is dead.
- */
-static bool relieve(struct keeper *keeper, int status)
-{
-	if (!keeper->config->takes_over || keeper->state == KEEPER_STARTING ||
-	    fusemount_is_disconnected(&keeper->mount))
-		return false;
-	if (deaths_add(&keeper->deaths, deaths_now_ms(),
-		       WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
-		log_error("the daemon of %s dies again and again",
-			  mountpoint_of(keeper));
-		return false;
-	}
-	if (start_daemon(keeper))
-		return false;
-	keeper->state = KEEPER_RELIEVING;
-	return true;
-}
-
-static void on_daemon_end(struct keeper *keeper)
-{
-	bool mount_ended;
-	int status;
-
-	while (take_report(keeper))
-		;
-	status = child_reap(&keeper->daemon);
-	mount_ended = has_ended(keeper);
-	if (relieve(keeper, status)) {
-		log_death(keeper, status);
-		return;
-	}
-	fusemount_close(&keeper->mount);
-	if (!keeper->has_served) {
-		fail_start(keeper, status);
-		return;
-	}
-	if (!mount_ended || status)
-		log_death(keeper, status);
-	if (keeper->client_fd >= 0) {
-		fail_attach(keeper, -EIO);
-	} else if (mount_ended) {
-		keeper->state = KEEPER_ENDED;
-	} else {
-		log_kept(keeper);
-		become_dead(keeper);
-	}
 }
 
 /* ---- requests from outside ---- */
@@ -372,7 +156,7 @@ static void on_attach(struct keeper *keeper)
 	if (ret) {
 		request_answer(keeper->client_fd, ret, strerror(-ret));
 		keeper->client_fd = -1;
-		become_dead(keeper);
+		keeper_become_dead(keeper);
 	}
 }
 
@@ -423,7 +207,7 @@ static void on_signal(struct keeper *keeper)
 
 static void wait_for_event(struct keeper *keeper)
 {
-	enum { SIGNAL, DAEMON, REPORT, SOCKET, PARENT, NR };
+	enum { SIGNAL, DAEMON, REPORT, SOCKET, PARENT, TRIAL, NR };
 	bool first = !keeper->has_served;
 	/* a negative fd is passed over by poll */
 	struct pollfd fds[NR] = {
@@ -434,19 +218,24 @@ static void wait_for_event(struct keeper *keeper)
 				     ? keeper->runtime.listen_fd
 				     : -1, POLLIN, 0 },
 		[PARENT] = { first ? keeper->config->parent_fd : -1, 0, 0 },
+		[TRIAL] = { keeper->upgrade.trial.pidfd, POLLIN, 0 },
 	};
 
-	if (poll(fds, NR, -1) < 0)
+	if (poll(fds, NR, upgrade_timeout(&keeper->upgrade)) < 0)
 		return;
+	if (upgrade_expire(&keeper->upgrade))
+		kill(keeper->daemon.pid, SIGKILL);
 	/* a closed socket is readable, too, and gives no report */
-	if (fds[REPORT].revents && take_report(keeper))
+	if (fds[REPORT].revents && keeper_take_report(keeper))
 		return;
 	if (fds[REPORT].revents)
 		poll(&fds[DAEMON], 1, -1);
 	if (fds[DAEMON].revents)
-		on_daemon_end(keeper);
+		keeper_on_daemon_end(keeper);
 	else if (fds[SIGNAL].revents)
 		on_signal(keeper);
+	else if (fds[TRIAL].revents)
+		keeper_on_trial_end(keeper);
 	else if (fds[SOCKET].revents)
 		on_attach(keeper);
 	else if (fds[PARENT].revents) /* by ^C for one */
@@ -492,6 +281,8 @@ int keeper_run(const struct keeper_config *config)
 {
 	struct keeper keeper = {
 		.config = config,
+		.program_fd = config->program_fd,
+		.previous_fd = -1,
 		.mount_flags = config->mount_flags,
 		.backing_mount_fd = -1,
 		.root_fd = -1,
@@ -503,6 +294,7 @@ int keeper_run(const struct keeper_config *config)
 
 	set_up_process(config);
 	sandbox_enter_keeper();
+	upgrade_init(&keeper.upgrade, config->mountpoint, config->program_path);
 	keeper.signal_fd = keeper.result = open_signals();
 	if (keeper.result >= 0)
 		keeper.result = create_all(&keeper);

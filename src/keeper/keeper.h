@@ -17,7 +17,8 @@ struct keeper_config {
 	uint64_t atime_attr;	/* MOUNT_ATTR_* of the backing */
 	const char *tmpfs_options; /* for backing_create() */
 	const char *daemon_options; /* for the daemon; not looked into */
-	int program_fd;		/* the program to run as the daemon */
+	int program_fd;		/* the program to run as the daemon; taken */
+	const char *program_path; /* where the program is installed */
 	bool takes_over;	/* a daemon that dies is relieved */
 	int parent_fd;		/* pipe that gets a byte when the mount serves,
 				 * and whose closed end means: give up; -1 in

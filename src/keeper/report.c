@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Packets from the daemon to its keeper: one byte with the kind, and the text.
+ * Packets between the daemon and its keeper: one byte with the kind, the text,
+ * and at most one fd.
  */
 #include "keeper/report.h"
 
@@ -9,8 +10,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-int report_send(int fd, enum report_kind kind, const char *text)
+/* Room for one fd, aligned as the kernel wants it. */
+union control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int report_send_fd(int fd, enum report_kind kind, const char *text, int passed)
 {
 	unsigned char byte = (unsigned char) kind;
 	struct iovec parts[] = {
@@ -18,19 +26,59 @@ int report_send(int fd, enum report_kind kind, const char *text)
 		{ .iov_base = (void *) text, .iov_len = strlen(text) },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	union control control = { .bytes = { 0 } };
 
+	if (passed >= 0) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
+	}
 	if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
 }
 
-int report_receive(int fd, char **text)
+int report_send(int fd, enum report_kind kind, const char *text)
+{
+	return report_send_fd(fd, kind, text, -1);
+}
+
+/* Receives a packet into room bytes. Returns its length or a negative errno. */
+static ssize_t receive(int fd, char *packet, size_t room, int *passed)
+{
+	struct iovec part = { .iov_base = packet, .iov_len = room };
+	union control control = { .bytes = { 0 } };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t length = recvmsg(fd, &message,
+				 MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header;
+
+	if (length < 0)
+		return -errno;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET &&
+	    header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(passed, CMSG_DATA(header), sizeof(int));
+	return length;
+}
+
+int report_receive(int fd, char **text, int *passed)
 {
 	ssize_t length;
 	char *packet;
 	int kind;
 
 	*text = NULL;
+	*passed = -1;
 	length = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 	if (length < 0)
 		return -errno;
@@ -39,11 +87,10 @@ int report_receive(int fd, char **text)
 	packet = malloc((size_t) length + 1);
 	if (!packet)
 		return -ENOMEM;
-	length = recv(fd, packet, (size_t) length, MSG_DONTWAIT);
+	length = receive(fd, packet, (size_t) length, passed);
 	if (length < 1) {
-		kind = length < 0 ? -errno : -EPIPE;
 		free(packet);
-		return kind;
+		return length < 0 ? (int) length : -EPIPE;
 	}
 	kind = (unsigned char) packet[0];
 	packet[length] = '\0';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the daemon tells its keeper: packets on a SOCK_SEQPACKET pair, a kind
- * and a text that the keeper does not look into.
+ * What the daemon tells its keeper, and the one thing that the keeper tells the
+ * daemon: packets on a SOCK_SEQPACKET pair, a kind and a text that the keeper
+ * does not look into.
  */
 #ifndef KEEPER_REPORT_H
 #define KEEPER_REPORT_H
@@ -9,19 +10,27 @@
 #include <stddef.h>
 
 enum report_kind {
-	REPORT_READY,	/* requests are served; no text */
+	REPORT_READY,	/* requests are served; the version of the program */
 	REPORT_OPTIONS,	/* the options that hold now, for a next daemon */
 	REPORT_ERROR,	/* why it does not come up, for --attach */
+	REPORT_UPGRADE,	/* with the connection of who asks for an upgrade; the
+			 * keeper answers it */
+	REPORT_STOP,	/* to the daemon: finish what is being worked on, take
+			 * no more, and end; another one takes over */
 };
 
-/* Sends one. Returns 0 or a negative errno. Any thread may call it. */
+/*
+ * Sends one, with an fd if passed is not negative, which stays the caller's as
+ * well. Returns 0 or a negative errno. Any thread may call it.
+ */
+int report_send_fd(int fd, enum report_kind kind, const char *text, int passed);
 int report_send(int fd, enum report_kind kind, const char *text);
 
 /*
- * Receives one if there is one. *text is for the caller to free. Returns the
- * kind, -EAGAIN when there is none, -EPIPE when the daemon has closed its end,
- * or another negative errno.
+ * Receives one if there is one. *text is for the caller to free, *passed, -1
+ * without one, to close. Returns the kind, -EAGAIN when there is none, -EPIPE
+ * when the other end is closed, or another negative errno.
  */
-int report_receive(int fd, char **text);
+int report_receive(int fd, char **text, int *passed);
 
 #endif

@@ -16,7 +16,6 @@
 #include "namespace/journal.h"
 
 #define TABLE_MAGIC "hugetmp" /* 8 bytes with its NUL */
-#define TABLE_VERSION 2
 #define TABLE_PAGE 4096
 #define TABLE_CHUNK_SLOTS UINT32_C(65536)
 #define TABLE_JOURNAL_AT (2 * (size_t) TABLE_PAGE)
@@ -89,20 +88,23 @@ err_close:
 }
 
 /* Nothing in the file is believed before this has looked at it. */
-static int check_header(int fd)
+int table_check(int memfd, uint32_t *version)
 {
 	struct table_header header;
 	struct stat st;
-	ssize_t n = pread(fd, &header, sizeof(header), 0);
+	ssize_t n = pread(memfd, &header, sizeof(header), 0);
 
 	if (n < 0)
 		return -errno;
-	if (fstat(fd, &st))
+	if (fstat(memfd, &st))
 		return -errno;
 	if (n != (ssize_t) sizeof(header) ||
-	    memcmp(header.magic, TABLE_MAGIC, sizeof(header.magic)) ||
-	    header.version != TABLE_VERSION ||
-	    header.record_bytes != sizeof(struct table_record) ||
+	    memcmp(header.magic, TABLE_MAGIC, sizeof(header.magic)))
+		return -EUCLEAN;
+	*version = header.version;
+	if (header.version != TABLE_VERSION)
+		return -EPROTONOSUPPORT;
+	if (header.record_bytes != sizeof(struct table_record) ||
 	    header.nr_counters != TABLE_NR_COUNTERS ||
 	    header.nr_slots == 0 || header.nr_slots > TABLE_NR_SLOTS ||
 	    header.nr_slots % TABLE_CHUNK_SLOTS ||
@@ -115,7 +117,8 @@ int table_open(struct table **out, int memfd)
 {
 	struct table *table;
 	char *start;
-	int ret = check_header(memfd);
+	uint32_t version;
+	int ret = table_check(memfd, &version);
 
 	if (ret)
 		return ret;

@@ -65,9 +65,21 @@ enum { TABLE_FREE = 0, TABLE_IN_USE = 1 };
 int table_create(void);
 
 /*
- * Maps the table of a memfd, checking magic, version and sizes; a damaged or
- * foreign one is refused with -EUCLEAN. Duplicates the fd. Returns 0 or a
- * negative errno.
+ * The version of the format: of everything in the file that this program does
+ * not find out by itself, the journal and its ways included.
+ */
+#define TABLE_VERSION 2
+
+/*
+ * Looks whether this program can go on with the table of a memfd. Returns 0,
+ * -EPROTONOSUPPORT for one of another version, which *version gets, -EUCLEAN
+ * for a damaged or foreign one, or another negative errno.
+ */
+int table_check(int memfd, uint32_t *version);
+
+/*
+ * Maps the table of a memfd that passes table_check(). Duplicates the fd.
+ * Returns 0 or a negative errno.
  */
 int table_open(struct table **out, int memfd);
 void table_close(struct table *table);

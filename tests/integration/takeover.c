@@ -4,7 +4,9 @@
  * use the mount, each of which finds out when anything was not as if nothing
  * had happened. Then all is removed, and nothing may be left in the tables.
  *
- *	takeover KEEPER DIRECTORY KILLS
+ *	takeover KEEPER DIRECTORY KILLS [COMMAND ARG...]
+ *
+ * With a command, that is run in place of each kill, and must succeed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,13 +111,40 @@ static bool has_ended(void)
 	       info.si_pid;
 }
 
+/* Runs a command instead. False when it failed. */
+static bool run(char **command)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		execvp(command[0], command);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		die("waitpid");
+	if (status)
+		fprintf(stderr, "%s failed\n", command[0]);
+	return !status;
+}
+
+static unsigned run_commands(unsigned times, char **command)
+{
+	unsigned done = 0;
+
+	while (done < times && !has_ended() && run(command)) {
+		done++;
+		sleep_us((unsigned) rand() % 50000);
+	}
+	return done;
+}
+
 /* Kills it some time after it was started, now and then while it comes up. */
 static unsigned kill_daemons(int keeper, unsigned kills)
 {
 	pid_t pid, last = 0;
 	unsigned done = 0;
 
-	srand((unsigned) time(NULL));
 	while (done < kills && !has_ended()) {
 		pid = takeover_daemon_of(keeper);
 		if (!pid || pid == last) {
@@ -128,8 +157,6 @@ static unsigned kill_daemons(int keeper, unsigned kills)
 			done++;
 		last = pid;
 	}
-	/* a while under the last one */
-	sleep_us(200000);
 	return done;
 }
 
@@ -156,8 +183,9 @@ int main(int argc, char **argv)
 	bool good;
 	int keeper;
 
-	if (argc != 4)
+	if (argc < 4)
 		return 2;
+	srand((unsigned) time(NULL));
 	keeper = atoi(argv[1]);
 	kills = (unsigned) atoi(argv[3]);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -169,14 +197,17 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < TAKEOVER_WORKERS; i++)
 		if (!fork())
 			takeover_work(shared, argv[2], i);
-	done = kill_daemons(keeper, kills);
+	done = argc > 4 ? run_commands(kills, argv + 4)
+			: kill_daemons(keeper, kills);
+	/* a while under the last one */
+	sleep_us(200000);
 	good = wait_for_workers();
 	good = check_shared(argv[2]) && good;
 	good = takeover_tables_are_empty(keeper) && good;
-	printf("%u kills, %lu operations, the slowest took %lu ms\n", done,
+	printf("%u times, %lu operations, the slowest took %lu ms\n", done,
 	       atomic_load(&shared->operations),
 	       atomic_load(&shared->slowest_us) / 1000);
 	if (done < kills)
-		fprintf(stderr, "a worker ended before its time\n");
+		fprintf(stderr, "ended before its time\n");
 	return good && done == kills ? 0 : 1;
 }

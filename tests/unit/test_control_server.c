@@ -115,6 +115,12 @@ static int take_settings(void *arg, const char *settings, char *error,
 	return -EINVAL;
 }
 
+static int take_connection(void *arg, int fd)
+{
+	(void) arg;
+	return send(fd, "ok\nby another\nend\n", 18, 0) == 18 ? 0 : -errno;
+}
+
 static const char *const names_low[] = { "first", NULL, "third" };
 static const char *const meanings_low[] = { "the 1st", NULL, "the 3rd" };
 static const char *const names_high[] = { "last" };
@@ -168,6 +174,7 @@ static int setup(void **state)
 		.options = give_options,
 		.remount = take_options,
 		.set = take_settings,
+		.hand_over = take_connection,
 		.options_arg = "size=4G",
 	};
 	assert_int_equal(table_open(&config.table, memfd), 0);
@@ -260,11 +267,13 @@ static void test_counters(void **state)
 	expect_error("counters", "x", -EINVAL, "counters takes no argument");
 }
 
-static void test_cancel(void **state)
+static void test_cancel_and_upgrade(void **state)
 {
 	(void) state;
 	expect_answer("cancel", NULL, "cancelled=42|");
 	expect_error("cancel", "x", -EINVAL, "cancel takes no argument");
+	expect_answer("upgrade", NULL, "by=another|");
+	expect_error("upgrade", "x", -EINVAL, "upgrade takes no argument");
 }
 
 static void test_remount(void **state)
@@ -565,7 +574,7 @@ int main(void)
 		TEST(test_bad_counters),
 		TEST(test_client_that_never_reads),
 		TEST(test_clients_that_vanish),
-		TEST(test_cancel),
+		TEST(test_cancel_and_upgrade),
 		TEST(test_counters),
 		TEST(test_many_idle_clients),
 		TEST(test_metrics),

@@ -4,6 +4,7 @@
  * it gives on its socket, and mountinfo.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,23 +23,25 @@
 
 static void expect_report(int fd, int kind, const char *expected)
 {
+	int passed_fd;
 	char *text;
 
-	assert_int_equal(report_receive(fd, &text), kind);
+	assert_int_equal(report_receive(fd, &text, &passed_fd), kind);
 	assert_string_equal(text, expected);
+	assert_int_equal(passed_fd, -1);
 	free(text);
 }
 
 static void test_report(void **state)
 {
 	char *text, large[20001];
-	int pair[2];
+	int pair[2], passed_fd;
 
 	(void) state;
 	memset(large, 'x', sizeof(large) - 1);
 	large[sizeof(large) - 1] = '\0';
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	assert_int_equal(report_receive(pair[0], &text), -EAGAIN);
+	assert_int_equal(report_receive(pair[0], &text, &passed_fd), -EAGAIN);
 	assert_int_equal(report_send(pair[1], REPORT_READY, ""), 0);
 	assert_int_equal(report_send(pair[1], REPORT_OPTIONS, "size=1G"), 0);
 	assert_int_equal(report_send(pair[1], REPORT_ERROR, large), 0);
@@ -47,8 +50,33 @@ static void test_report(void **state)
 	close(pair[1]);
 	/* what was said before the end is still heard */
 	expect_report(pair[0], REPORT_ERROR, large);
-	assert_int_equal(report_receive(pair[0], &text), -EPIPE);
+	assert_int_equal(report_receive(pair[0], &text, &passed_fd), -EPIPE);
 	close(pair[0]);
+}
+
+static void test_report_with_fd(void **state)
+{
+	int pair[2], pipe_fds[2], passed_fd;
+	char *text, byte;
+
+	(void) state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(report_send_fd(pair[1], REPORT_UPGRADE, "",
+					pipe_fds[1]), 0);
+	close(pipe_fds[1]);
+	assert_int_equal(report_receive(pair[0], &text, &passed_fd),
+			 REPORT_UPGRADE);
+	free(text);
+	assert_true(fcntl(passed_fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(write(passed_fd, "x", 1), 1);
+	assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+	close(passed_fd);
+	/* that was the last one */
+	assert_int_equal(read(pipe_fds[0], &byte, 1), 0);
+	close(pipe_fds[0]);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void test_report_to_nobody(void **state)
@@ -124,31 +152,51 @@ static void test_deaths(void **state)
 
 	(void) state;
 	for (int i = 0; i < DEATHS_MAX; i++)
-		assert_false(deaths_add(&deaths, now++, false));
+		assert_false(deaths_add(&deaths, now++, DEATH_BY_ITSELF));
 	for (int i = 0; i < DEATHS_MAX_KILLS; i++)
-		assert_false(deaths_add(&deaths, now++, true));
-	assert_true(deaths_add(&deaths, now, false));
+		assert_false(deaths_add(&deaths, now++, DEATH_KILLED));
+	assert_true(deaths_add(&deaths, now, DEATH_BY_ITSELF));
 	now += DEATHS_WINDOW_MS;
-	assert_false(deaths_add(&deaths, now, false));
+	assert_false(deaths_add(&deaths, now, DEATH_BY_ITSELF));
 	/* seldom enough it may go on for ever */
 	for (int i = 0; i < 100 * DEATHS_MAX; i++) {
 		now += DEATHS_WINDOW_MS / DEATHS_MAX + 1;
-		assert_false(deaths_add(&deaths, now, false));
+		assert_false(deaths_add(&deaths, now, DEATH_BY_ITSELF));
 	}
 	for (int i = 0; i < DEATHS_MAX_KILLS; i++)
-		deaths_add(&deaths, now, true);
-	assert_true(deaths_add(&deaths, now, true));
+		deaths_add(&deaths, now, DEATH_KILLED);
+	assert_true(deaths_add(&deaths, now, DEATH_KILLED));
+}
+
+static void test_deaths_unready(void **state)
+{
+	struct deaths deaths = { 0 };
+	uint64_t now = 1000000;
+
+	(void) state;
+	/* seldom enough, but none of them has ever served */
+	for (int i = 0; i < DEATHS_MAX_UNREADY; i++) {
+		now += 2 * DEATHS_WINDOW_MS;
+		assert_false(deaths_add(&deaths, now, DEATH_UNREADY));
+	}
+	now += 2 * DEATHS_WINDOW_MS;
+	assert_true(deaths_add(&deaths, now, DEATH_UNREADY));
+	deaths_end_unready(&deaths);
+	now += 2 * DEATHS_WINDOW_MS;
+	assert_false(deaths_add(&deaths, now, DEATH_UNREADY));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_with_fd),
 		cmocka_unit_test(test_report_to_nobody),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_mountinfo),
 		cmocka_unit_test(test_deaths),
+		cmocka_unit_test(test_deaths_unready),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
