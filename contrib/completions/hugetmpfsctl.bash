@@ -21,7 +21,7 @@ _hugetmpfsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"cancel counters map metrics recover set status trace upgrade why --help --version" -- "$word")
+			"cancel counters map metrics policy recover set status trace upgrade why --help --version" -- "$word")
 		return
 	fi
 	case $command in
@@ -29,6 +29,16 @@ _hugetmpfsctl()
 	counters) options="--json --help" ;;
 	map) options="--all --json --help" ;;
 	metrics) options="--prometheus --help" ;;
+	policy)
+		if [ "$COMP_CWORD" = 2 ] && [[ $word != -* ]]; then
+			mapfile -t COMPREPLY < <(
+				compgen -W "show set unset" -- "$word" || :
+				compgen -f -- "$word" || :
+			)
+			return
+		fi
+		options="--json --numa --range --recover --help"
+		;;
 	recover) options="--dry-run --json --no-wait --quiet --range --help" ;;
 	set) options="--json --help" ;;
 	trace) options="--json --help" ;;

@@ -25,13 +25,15 @@ extern "C" {
 const char *hugetmpfs_version(void);
 
 /*
- * Name and meaning of an enum hugetmpfs_state or hugetmpfs_reason, in lower
- * case. A value that this library does not know is "unknown".
+ * Name and meaning of an enum hugetmpfs_state, hugetmpfs_reason or
+ * hugetmpfs_numa, in lower case. A value that this library does not know is "unknown".
  */
 const char *hugetmpfs_state_name(unsigned state);
 const char *hugetmpfs_state_meaning(unsigned state);
 const char *hugetmpfs_reason_name(unsigned reason);
 const char *hugetmpfs_reason_meaning(unsigned reason);
+const char *hugetmpfs_numa_name(unsigned mode);
+const char *hugetmpfs_numa_meaning(unsigned mode);
 
 /*
  * Looks at up to nr (1 to INT_MAX) extents of an open file, from the extent
@@ -83,10 +85,30 @@ int hugetmpfs_recover_part(int fd, uint64_t first, uint32_t nr, uint32_t flags,
 int hugetmpfs_cancel(int fd, uint64_t *nr_extents);
 
 /*
- * What holds for the recovery of a file, by any descriptor on it. Errors:
- * -ENOTTY, -ENOTCONN.
+ * What holds for the recovery of a file or what is made in a directory, by any
+ * descriptor on it. Errors: -ENOTTY, -ENOTCONN.
  */
 int hugetmpfs_policy(int fd, struct hugetmpfs_policy *policy);
+
+/*
+ * Where the pages of a file or of what is made in a directory belong, as it
+ * says itself, by any descriptor on it; with the flag HUGETMPFS_NUMA_OF_MOUNT
+ * as the mount says. text, of HUGETMPFS_NUMA_BYTES, is an empty string when
+ * there is nothing. Errors: -ENOTTY, -ENOTCONN, -EINVAL.
+ */
+int hugetmpfs_numa_get(int fd, uint32_t flags, char *text);
+
+/*
+ * Changes what a file (fd is open for writing) or a directory (by any
+ * descriptor) says, for its owner and root. text has all its rules when first
+ * to last is 0 to HUGETMPFS_NUMA_TO_END; else one rule without a range, for
+ * these extents. NULL or an empty text takes away what it says for them. What
+ * is in memory already is moved by recovery. The daemon's words for an error
+ * are in message (may be NULL), which is an empty string otherwise. Errors:
+ * see HUGETMPFS_IOC_NUMA_SET, and -ENOTCONN; -E2BIG when text is too long.
+ */
+int hugetmpfs_numa_set(int fd, uint64_t first, uint64_t last, const char *text,
+		       char *message, size_t message_bytes);
 
 /*
  * True when recovery is expected to make the extent huge, or it is huge
@@ -103,6 +125,7 @@ struct hugetmpfs_summary {
 	uint64_t data_pages;	/* in memory or on swap, 4 KiB each */
 	uint64_t hole_pages;
 	uint64_t swapped_pages;	/* of the data pages */
+	uint64_t misplaced_pages; /* of them, on other nodes than policy says */
 	uint64_t states[16];	/* extents, by enum hugetmpfs_state */
 	uint64_t reasons[64];	/* extents, by enum hugetmpfs_reason */
 };

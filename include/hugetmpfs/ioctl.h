@@ -83,9 +83,44 @@ struct hugetmpfs_ioc_cancel {
 
 /*
  * POLICY tells what holds for the recovery of the file in the background, by
- * any descriptor. Errors: ENOTTY.
+ * any descriptor, also one on a directory. Errors: ENOTTY.
  */
 #define HUGETMPFS_IOC_POLICY \
 	_IOR(HUGETMPFS_IOC_MAGIC, 4, struct hugetmpfs_policy)
+
+/* Flag of NUMA_GET: what the mount says, not the file. */
+#define HUGETMPFS_NUMA_OF_MOUNT (1u << 0)
+
+/* Up to the end of the file, however long it gets. */
+#define HUGETMPFS_NUMA_TO_END UINT64_MAX
+
+/*
+ * NUMA_GET tells where the pages of a file belong (see HUGETMPFS_NUMA_MODES),
+ * by any descriptor on a file or directory. In: flags, all else 0. Out: text,
+ * empty when the file says nothing. Errors: EINVAL, ENOTTY.
+ *
+ * NUMA_SET changes that, by a descriptor of the file's owner or root; of a
+ * regular file it must be open for writing. In: text, all of the file's rules
+ * when first to last is all there can be; else one rule without a range, for
+ * that range. An empty text takes away what the file says for it. Also on an
+ * error the whole argument comes back, with words for the user in message. What
+ * is there already is moved by recovery. Errors: EINVAL (text, range, flags),
+ * ENODEV (a node that does not exist), EACCES (the cpuset of the caller does
+ * not allow a node), E2BIG (too many rules), EPERM (not the owner), EBADF,
+ * EOPNOTSUPP (files have no attributes on this kernel), ENOSPC, ENOTTY.
+ */
+struct hugetmpfs_ioc_numa {
+	uint64_t first; /* indexes of extents */
+	uint64_t last;	/* HUGETMPFS_NUMA_TO_END */
+	uint32_t flags; /* 0 for NUMA_SET */
+	uint32_t reserved;
+	char text[HUGETMPFS_NUMA_BYTES]; /* ended by a NUL */
+	char message[256];
+};
+
+#define HUGETMPFS_IOC_NUMA_GET \
+	_IOWR(HUGETMPFS_IOC_MAGIC, 5, struct hugetmpfs_ioc_numa)
+#define HUGETMPFS_IOC_NUMA_SET \
+	_IOWR(HUGETMPFS_IOC_MAGIC, 6, struct hugetmpfs_ioc_numa)
 
 #endif

@@ -20,7 +20,8 @@ char *optstr_next(char **cursor, char **value)
 	if (!*in)
 		return NULL;
 	name = out = in;
-	nodes = !strncmp(name, "mpol=", strlen("mpol="));
+	nodes = !strncmp(name, "mpol=", strlen("mpol=")) ||
+		!strncmp(name, "numa=", strlen("numa="));
 	for (; *in; in++) {
 		if (*in == '"') {
 			quoted = !quoted;

@@ -12,8 +12,8 @@
  * Takes the next option off *cursor, a writable string, in the manner of
  * strsep(3). Returns its name and sets *value, NULL when there is no '='.
  * Returns NULL at the end. Empty options are passed over. A comma does not end
- * an option inside double quotes, which are taken away, and not in mpol= where
- * a digit follows (a list of nodes, "mpol=bind:0,2").
+ * an option inside double quotes, which are taken away, and not in mpol= and
+ * numa= where a digit follows (a list of nodes, "mpol=bind:0,2").
  */
 char *optstr_next(char **cursor, char **value);
 

@@ -106,11 +106,6 @@ int hugetmpfs_cancel(int fd, uint64_t *nr_extents)
 	return 0;
 }
 
-int hugetmpfs_policy(int fd, struct hugetmpfs_policy *policy)
-{
-	return ioctl(fd, HUGETMPFS_IOC_POLICY, policy) ? -errno : 0;
-}
-
 bool hugetmpfs_is_eligible(const struct hugetmpfs_extent *extent)
 {
 	if (extent->state == HUGETMPFS_HUGE)
@@ -133,6 +128,7 @@ void hugetmpfs_summary_add(struct hugetmpfs_summary *summary,
 		summary->data_pages += extent->data_pages;
 		summary->hole_pages += extent->hole_pages;
 		summary->swapped_pages += extent->swapped_pages;
+		summary->misplaced_pages += extent->misplaced_pages;
 		if (extent->state < NR(summary->states))
 			summary->states[extent->state]++;
 		if (extent->reason < NR(summary->reasons))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The words for states and reasons, straight from <hugetmpfs/types.h>, and the
+ * The words for states, reasons and modes of placement, straight from <hugetmpfs/types.h>, and the
  * version.
  */
 #include <hugetmpfs/hugetmpfs.h>
@@ -24,6 +24,12 @@ static const struct word reasons[] = {
 #undef X
 };
 
+static const struct word modes[] = {
+#define X(constant, name, meaning) { name, meaning },
+	HUGETMPFS_NUMA_MODES(X)
+#undef X
+};
+
 static const struct word unknown = {
 	"unknown", "a value that this version does not know"
 };
@@ -36,6 +42,11 @@ static const struct word *state_word(unsigned state)
 static const struct word *reason_word(unsigned reason)
 {
 	return reason < NR(reasons) ? &reasons[reason] : &unknown;
+}
+
+static const struct word *mode_word(unsigned mode)
+{
+	return mode < NR(modes) ? &modes[mode] : &unknown;
 }
 
 const char *hugetmpfs_state_name(unsigned state)
@@ -56,6 +67,16 @@ const char *hugetmpfs_reason_name(unsigned reason)
 const char *hugetmpfs_reason_meaning(unsigned reason)
 {
 	return reason_word(reason)->meaning;
+}
+
+const char *hugetmpfs_numa_name(unsigned mode)
+{
+	return mode_word(mode)->name;
+}
+
+const char *hugetmpfs_numa_meaning(unsigned mode)
+{
+	return mode_word(mode)->meaning;
 }
 
 const char *hugetmpfs_version(void)

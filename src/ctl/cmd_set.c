@@ -83,7 +83,9 @@ static int set_run(int argc, char **argv)
 		return command_misused(&command_set,
 				       "one mount has to be named");
 	for (int i = optind + 1; i < argc; i++) {
-		if (!strchr(argv[i], '=') || strchr(argv[i], ','))
+		/* a list of nodes is the one value with a comma in it */
+		if (!strchr(argv[i], '=') ||
+		    (strchr(argv[i], ',') && strncmp(argv[i], "numa=", 5)))
 			return command_misused(&command_set,
 					       "\"%s\" is not KEY=VALUE",
 					       argv[i]);

@@ -30,6 +30,7 @@ extern const struct command command_cancel;
 extern const struct command command_counters;
 extern const struct command command_map;
 extern const struct command command_metrics;
+extern const struct command command_policy;
 extern const struct command command_recover;
 extern const struct command command_set;
 extern const struct command command_status;

@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
 	&command_counters,
 	&command_map,
 	&command_metrics,
+	&command_policy,
 	&command_recover,
 	&command_set,
 	&command_status,

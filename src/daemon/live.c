@@ -14,6 +14,7 @@
 
 #include "backing/backing.h"
 #include "base/optstr.h"
+#include "daemon/numa.h"
 #include "daemon/options.h"
 #include "keeper/report.h"
 #include "recovery/recovery.h"
@@ -171,28 +172,84 @@ static int change_atime(const struct live *live, const struct change *change,
 	return ret;
 }
 
-static int carry_out(struct live *live, const struct change *change, char *error,
+/* What is changed of mpol=, for the caller to free; NULL: nothing. */
+static char *changed_mpol(const struct change *change)
+{
+	return change->tmpfs ? optstr_value(change->tmpfs, "mpol") : NULL;
+}
+
+/* A new rule for pages is one for tmpfs, too, where it had the old one. */
+static int take_numa(const struct live *live, struct change *change,
+		     const struct placement_rule *before,
+		     const struct placement_rule *after)
+{
+	char *now = optstr_value(live->options, "mpol");
+	char *old = numa_mpol(before), *new = numa_mpol(after);
+	int ret = 0;
+
+	if (!now || (old && !strcmp(now, old))) {
+		if (now && !new)
+			new = strdup("default");
+		if (new)
+			ret = optstr_set(&change->tmpfs, "mpol", new);
+		if (new && !ret)
+			ret = optstr_set(&change->options, "mpol", new);
+	}
+	free(now);
+	free(old);
+	free(new);
+	return ret;
+}
+
+/* The settings that will hold. */
+static int take_settings(const struct live *live, struct change *change,
+			 struct recovery_settings *settings, char *error,
+			 size_t error_size)
+{
+	struct recovery_settings before;
+	char *mpol;
+	int ret = 0;
+
+	recovery_settings_get(live->recovery, &before);
+	*settings = before;
+	if (change->settings)
+		ret = recovery_settings_parse(settings, change->settings, error,
+					      error_size);
+	if (ret)
+		return ret;
+	mpol = changed_mpol(change);
+	if (change->settings && optstr_has(change->settings, "numa")) {
+		ret = numa_check(&settings->numa, error, error_size);
+		if (!ret && !mpol)
+			ret = take_numa(live, change, &before.numa,
+					&settings->numa);
+	} else if (mpol && !optstr_has(live->options, "numa")) {
+		numa_follow_mpol(mpol, &settings->numa);
+	}
+	free(mpol);
+	return ret == -ENODEV ? -EINVAL : ret;
+}
+
+static int carry_out(struct live *live, struct change *change, char *error,
 		     size_t error_size)
 {
 	struct recovery_settings settings;
-	int ret = 0;
+	int ret;
 
-	recovery_settings_get(live->recovery, &settings);
-	if (change->settings)
-		ret = recovery_settings_parse(&settings, change->settings,
-					      error, error_size);
+	ret = take_settings(live, change, &settings, error, error_size);
 	/* tmpfs first, which alone refuses what was asked for rightly */
 	if (!ret && change->tmpfs)
 		ret = backing_reconfigure(live->root_fd, change->tmpfs, error,
 					  error_size);
 	if (!ret)
 		ret = change_atime(live, change, error, error_size);
-	if (ret || !change->settings)
+	if (ret)
 		return ret;
 	ret = recovery_settings_set(live->recovery, &settings);
 	if (ret)
 		snprintf(error, error_size, "cannot set %s: %s",
-			 change->settings, strerror(-ret));
+			 change->settings ? change->settings : "mpol",
+			 strerror(-ret));
 	return ret;
 }
 
@@ -227,30 +284,28 @@ int live_remount(void *arg, const char *list, char *error, size_t error_size)
 
 int live_set(void *arg, const char *list, char *error, size_t error_size)
 {
-	char *options, *text, *cursor, *name, *value;
-	struct recovery_settings settings;
+	char *text, *cursor, *name, *value;
+	struct change change = { 0 };
 	struct live *live = arg;
 	int ret = -ENOMEM;
 
 	snprintf(error, error_size, "not enough memory");
-	options = strdup(live->options);
+	change.options = strdup(live->options);
+	change.settings = strdup(list);
 	text = cursor = strdup(list);
-	if (!options || !text)
+	if (!change.options || !change.settings || !text)
 		goto out_free;
-	recovery_settings_get(live->recovery, &settings);
-	ret = recovery_settings_parse(&settings, list, error, error_size);
+	ret = 0;
 	while (!ret && (name = optstr_next(&cursor, &value)))
-		ret = optstr_set(&options, name, value);
-	if (ret)
-		goto out_free;
-	ret = recovery_settings_set(live->recovery, &settings);
-	if (ret)
-		snprintf(error, error_size, "cannot set %s: %s", list,
-			 strerror(-ret));
-	else
-		hold(live, &options);
+		ret = optstr_set(&change.options, name, value);
+	if (!ret)
+		ret = carry_out(live, &change, error, error_size);
+	if (!ret)
+		hold(live, &change.options);
 out_free:
-	free(options);
+	free(change.options);
+	free(change.settings);
+	free(change.tmpfs);
 	free(text);
 	return ret;
 }

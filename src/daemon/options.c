@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/optstr.h"
+#include "daemon/numa.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
 
@@ -270,6 +271,20 @@ static int set_option(struct options *options, const char *name,
 	return -EINVAL;
 }
 
+/* Where the mount does not say where pages belong, its tmpfs does. */
+static void settle_numa(struct options *options)
+{
+	char *mpol;
+
+	if (optstr_has(options->own, "numa") ||
+	    !optstr_has(options->tmpfs, "mpol"))
+		return;
+	mpol = optstr_value(options->tmpfs, "mpol");
+	if (mpol)
+		numa_follow_mpol(mpol, &options->settings.numa);
+	free(mpol);
+}
+
 int options_parse_list(struct options *options, const char *list)
 {
 	char *copy, *cursor, *name, *value;
@@ -281,6 +296,8 @@ int options_parse_list(struct options *options, const char *list)
 	while (!ret && (name = optstr_next(&cursor, &value)))
 		ret = set_option(options, name, value);
 	free(copy);
+	if (!ret)
+		settle_numa(options);
 	return ret;
 }
 
@@ -389,6 +406,26 @@ static int take_words(struct options *options, struct words *words, int argc,
 	return 0;
 }
 
+/* New pages are put where they belong by tmpfs, if it can. */
+static int set_mpol(struct options *options)
+{
+	char error[256], *mpol;
+	int ret;
+
+	if (!optstr_has(options->own, "numa"))
+		return 0;
+	if (numa_check(&options->settings.numa, error, sizeof(error))) {
+		log_error("option numa: %s", error);
+		return -EINVAL;
+	}
+	if (optstr_has(options->tmpfs, "mpol"))
+		return 0;
+	mpol = numa_mpol(&options->settings.numa);
+	ret = mpol ? optstr_set(&options->tmpfs, "mpol", mpol) : 0;
+	free(mpol);
+	return ret;
+}
+
 /* Puts in what was not said. */
 static int set_defaults(struct options *options)
 {
@@ -408,7 +445,7 @@ static int set_defaults(struct options *options)
 		 options->settings.recoveries);
 	if (!ret && !optstr_has(*own, "recoveries"))
 		ret = optstr_set(own, "recoveries", recoveries);
-	return ret;
+	return ret ? ret : set_mpol(options);
 }
 
 static int set_operands(struct options *options, const struct words *words)

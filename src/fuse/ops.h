@@ -39,6 +39,7 @@ struct server {
 	pthread_mutex_t calls_mutex;
 	pthread_cond_t calls_fewer;
 	LIST_HEAD(, recover_call) calls; /* calls_mutex; recoveries under way */
+	pthread_mutex_t policies_mutex; /* of what is read, changed, written */
 	pthread_mutex_t directories_mutex;
 	LIST_HEAD(, directory) directories[SERVER_NR_BUCKETS]; /* that mutex */
 };
@@ -115,14 +116,27 @@ void entry_reply(fuse_req_t req, int fd);
 
 /* policy.c: attributes with a meaning */
 
-/* Whether a value of an attribute makes sense: 0 or -EINVAL. */
-int policy_check(const char *name, const void *value, size_t size);
+/*
+ * Whether the caller may set an attribute of the file that fd is open on, and
+ * whether its value makes sense; may remove it. 0 or a negative errno.
+ */
+int policy_check(fuse_req_t req, int fd, const char *name, const void *value,
+		 size_t size);
+int policy_check_remove(fuse_req_t req, int fd, const char *name);
 
-/* An attribute was set. */
-void policy_changed(struct server *server, const char *name);
+/* Whether the caller may say where the pages of a file belong: 0 or -EPERM. */
+int policy_check_owner(fuse_req_t req, int fd);
+
+/* An attribute was set or removed. */
+void policy_changed(struct server *server, int fd, const char *name);
 
 /* What was just made in a directory takes over what that has. */
 void policy_inherit(struct server *server, int parent_fd, int fd);
+
+/* ops_policy.c: the ioctls on policies; in is as large as the command says. */
+void op_ioctl_policy(fuse_req_t req, fuse_ino_t ino);
+void op_ioctl_numa(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
+		   const struct fuse_file_info *fi, const void *in);
 
 /* Takes lookups back, as inode_forget() does, and closes what was held. */
 void entry_forget_nodeid(struct server *server, uint64_t nodeid,

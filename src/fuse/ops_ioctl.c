@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ioctls on open files: the map of a file's extents, their recovery, its
- * cancelling and policy, and the inode flags of chattr(1), which go to the backing file.
+ * ioctls on open files: the map of a file's extents, their recovery and its
+ * cancelling, and the inode flags of chattr(1), which go to the backing file.
+ * Those on policies are in ops_policy.c.
  *
  * A recovery takes its time, so it must not keep a serving thread: the reply
  * is sent by whichever thread of the engine finishes it. The caller may be
@@ -256,22 +257,6 @@ static void cancel_ioctl(fuse_req_t req, fuse_ino_t ino,
 	fuse_reply_ioctl(req, 0, &arg, sizeof(arg));
 }
 
-static void policy_ioctl(fuse_req_t req, fuse_ino_t ino)
-{
-	struct hugetmpfs_policy policy;
-	struct recovery_file file = {
-		.fd = inode_open(server_of(req)->inodes, ino, O_RDONLY),
-	};
-
-	if (file.fd < 0) {
-		fuse_reply_err(req, -file.fd);
-		return;
-	}
-	recovery_file_policy(server_of(req)->config.recovery, &file, &policy);
-	close(file.fd);
-	fuse_reply_ioctl(req, 0, &policy, sizeof(policy));
-}
-
 /* lsattr(1) and chattr(1): the kernel has checked what the caller may change. */
 static void flags_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 			const void *in, size_t in_size, size_t out_size)
@@ -324,12 +309,17 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 			cancel_ioctl(req, ino, fi, in);
 		break;
 	case HUGETMPFS_IOC_POLICY:
-		if (flags & FUSE_IOCTL_DIR)
-			fuse_reply_err(req, ENOTTY);
-		else if (out_size != sizeof(struct hugetmpfs_policy))
+		if (out_size != sizeof(struct hugetmpfs_policy))
 			fuse_reply_err(req, EINVAL);
 		else
-			policy_ioctl(req, ino);
+			op_ioctl_policy(req, ino);
+		break;
+	case HUGETMPFS_IOC_NUMA_GET:
+	case HUGETMPFS_IOC_NUMA_SET:
+		if (in_size != sizeof(struct hugetmpfs_ioc_numa))
+			fuse_reply_err(req, EINVAL);
+		else
+			op_ioctl_numa(req, ino, cmd, fi, in);
 		break;
 	case FS_IOC_GETFLAGS:
 	case FS_IOC_SETFLAGS:

@@ -48,11 +48,17 @@ static void note_before(int fd, const char *name)
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
-	int ret = policy_check(name, value, size);
-	int fd = ret ? ret : open_inode(req, ino);
+	int fd = open_inode(req, ino);
+	int ret;
 
 	if (fd < 0) {
 		reply_err(req, -fd);
+		return;
+	}
+	ret = policy_check(req, fd, name, value, size);
+	if (ret) {
+		close(fd);
+		reply_err(req, -ret);
 		return;
 	}
 	if (flags & XATTR_CREATE)
@@ -66,24 +72,32 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	if (!ret && setxattr(fd_path(fd).path, name, value, size, flags))
 		ret = -errno;
 	creds_restore();
-	close(fd);
 	if (!ret)
-		policy_changed(server_of(req), name);
+		policy_changed(server_of(req), fd, name);
+	close(fd);
 	reply_err(req, -ret);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	int fd = open_inode(req, ino);
-	int error = 0;
+	int error;
 
 	if (fd < 0) {
 		reply_err(req, -fd);
 		return;
 	}
+	error = -policy_check_remove(req, fd, name);
+	if (error) {
+		close(fd);
+		reply_err(req, error);
+		return;
+	}
 	note_before(fd, name);
 	if (removexattr(fd_path(fd).path, name))
 		error = errno;
+	else
+		policy_changed(server_of(req), fd, name);
 	close(fd);
 	if (error == ENODATA && journal_is_resumed() &&
 	    journal_before() == XATTR_WAS_THERE)

@@ -163,6 +163,7 @@ int server_run(const struct server_config *config)
 		.calls_mutex = PTHREAD_MUTEX_INITIALIZER,
 		.calls_fewer = PTHREAD_COND_INITIALIZER,
 		.calls = LIST_HEAD_INITIALIZER(server.calls),
+		.policies_mutex = PTHREAD_MUTEX_INITIALIZER,
 		.directories_mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
 	int ret;

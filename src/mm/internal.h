@@ -132,6 +132,7 @@ bool mm_nodes_several(void *context);
 int mm_nodes_allowed(void *context, pid_t pid, struct nodeset *nodes);
 /* Of each CPU its node, -1 when it has none (any more). */
 int mm_nodes_of_cpus(const int *cpus, unsigned nr, int *nids);
+void mm_nodes_present_op(void *context, struct nodeset *nodes);
 int mm_node_distances(void *context, int nid, int *distances, int nr);
 int mm_node_room(void *context, int nid, uint64_t *bytes);
 

@@ -261,6 +261,9 @@ struct mm_ops {
 	int (*mapper_nodes)(void *context, pid_t pid, uint32_t *threads,
 			    unsigned nr_nodes);
 
+	/* All nodes with memory. */
+	void (*nodes_present)(void *context, struct nodeset *nodes);
+
 	/*
 	 * From one node to each below nr, as numa_distance(3): larger is
 	 * farther, 0 is not known.
@@ -381,6 +384,9 @@ void mm_close(struct mm *mm);
 /* Both are valid until mm_close(). The array has MM_NR_INTERFACES entries. */
 const struct mm_ops *mm_real_ops(const struct mm *mm);
 const struct mm_interface *mm_interfaces(const struct mm *mm);
+
+/* All nodes with memory, for who has opened nothing. */
+void mm_nodes_present(struct nodeset *nodes);
 
 /* Memory cgroups, NULL where there are none; valid until mm_close(). */
 struct charge *mm_charge(const struct mm *mm);

@@ -66,6 +66,7 @@ int mm_open(struct mm **out, unsigned without)
 		.nodes_several = mm_nodes_several,
 		.nodes_allowed = mm_nodes_allowed,
 		.mapper_nodes = mm_mapper_nodes,
+		.nodes_present = mm_nodes_present_op,
 		.node_distances = mm_node_distances,
 		.node_room = mm_node_room,
 		.place = mm_place,

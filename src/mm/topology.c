@@ -55,6 +55,19 @@ bool mm_nodes_several(void *context)
 	return mm_only_node(context) < 0;
 }
 
+void mm_nodes_present(struct nodeset *nodes)
+{
+	*nodes = (struct nodeset){0};
+	if (mm_nodes_with_memory(nodes))
+		nodeset_add(nodes, 0);
+}
+
+void mm_nodes_present_op(void *context, struct nodeset *nodes)
+{
+	(void) context;
+	mm_nodes_present(nodes);
+}
+
 int mm_nodes_allowed(void *context, pid_t pid, struct nodeset *nodes)
 {
 	static const char key[] = "Mems_allowed_list:";

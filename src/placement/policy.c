@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct placement_rule *
@@ -36,6 +37,46 @@ struct nodeset placement_nodes(const struct placement_policy *policy)
 			nodes.word[w] |= more->word[w];
 	}
 	return nodes;
+}
+
+/* The nodes of a set that are not in good, as text; false when all are. */
+static bool placement_others(const struct nodeset *set,
+			     const struct nodeset *good, char *others,
+			     size_t others_size, char *names, size_t names_size)
+{
+	struct nodeset bad = *set;
+
+	nodeset_subtract(&bad, good);
+	nodeset_format(&bad, others, others_size);
+	nodeset_format(good, names, names_size);
+	return nodeset_count(&bad);
+}
+
+int placement_check(const struct placement_policy *policy,
+		    const struct nodeset *present,
+		    const struct nodeset *allowed, char *error,
+		    size_t error_size)
+{
+	struct nodeset named = placement_nodes(policy);
+	char others[64], names[64];
+
+	if (placement_others(&named, present, others, sizeof(others), names,
+			     sizeof(names))) {
+		snprintf(error, error_size,
+			 "node %s: no such NUMA node with memory here; there "
+			 "is %s",
+			 others, names);
+		return -ENODEV;
+	}
+	if (allowed && placement_others(&named, allowed, others, sizeof(others),
+					names, sizeof(names))) {
+		snprintf(error, error_size,
+			 "node %s: the caller's cpuset does not allow it; it "
+			 "allows %s",
+			 others, names);
+		return -EACCES;
+	}
+	return 0;
 }
 
 bool placement_is_default(const struct placement_policy *policy)

@@ -57,6 +57,13 @@ size_t placement_format(const struct placement_policy *policy, char *text,
 			size_t size);
 
 /*
+ * The rule that says what an mpol= of tmpfs does; there are the nodes with
+ * memory. False when none does: then it is default.
+ */
+bool placement_from_mpol(const char *mpol, const struct nodeset *there,
+			 struct placement_rule *rule);
+
+/*
  * Puts a rule on top of the others and takes those away of which nothing can
  * be seen any more. -E2BIG when HUGETMPFS_NUMA_RULES are left as it is.
  */
@@ -70,6 +77,16 @@ int placement_remove(struct placement_policy *policy, uint64_t first,
 /* Puts a rule below all others, for what they leave open. */
 void placement_put_below(struct placement_policy *policy,
 			 const struct placement_rule *rule);
+
+/*
+ * Whether the nodes that it names are among those present (with memory) and
+ * those that the caller is allowed (NULL: not known): 0; -ENODEV or -EACCES,
+ * and error says which are not, and which there are.
+ */
+int placement_check(const struct placement_policy *policy,
+		    const struct nodeset *present,
+		    const struct nodeset *allowed, char *error,
+		    size_t error_size);
 
 /* All nodes that its rules name. */
 struct nodeset placement_nodes(const struct placement_policy *policy);

@@ -168,7 +168,8 @@ static int parse_rule(struct parser *parser, struct part text,
 	bool has_range, has_nodes;
 	int ret;
 
-	*rule = (struct placement_rule){ .last = PLACEMENT_TO_END };
+	memset(rule, 0, sizeof(*rule));
+	rule->last = PLACEMENT_TO_END;
 	text = part_cut(text, '@', &range, &has_range);
 	mode = part_cut(text, ':', &nodes, &has_nodes);
 	ret = parse_mode(parser, mode, &rule->mode);
@@ -220,6 +221,36 @@ int placement_parse(const char *text, size_t size,
 						 "default, bind:NODES, "
 						 "prefer:NODE, interleave:NODES "
 						 "or follow");
+}
+
+bool placement_from_mpol(const char *mpol, const struct nodeset *there,
+			 struct placement_rule *rule)
+{
+	struct part mode, flags, nodes, text = { mpol, strlen(mpol) };
+	struct parser parser = { NULL, 0 };
+	bool has_nodes, has_flags;
+
+	memset(rule, 0, sizeof(*rule));
+	rule->last = PLACEMENT_TO_END;
+	mode = part_cut(text, ':', &nodes, &has_nodes);
+	mode = part_cut(mode, '=', &flags, &has_flags);
+	if ((has_flags && (flags.size != strlen("static") ||
+			   memcmp(flags.text, "static", flags.size))) ||
+	    parse_mode(&parser, mode, &rule->mode) ||
+	    rule->mode == HUGETMPFS_NUMA_FOLLOW)
+		goto out_default;
+	if (rule->mode == HUGETMPFS_NUMA_DEFAULT)
+		return true;
+	if (rule->mode == HUGETMPFS_NUMA_INTERLEAVE && !has_nodes)
+		rule->nodes = *there;
+	else if (parse_nodes(&parser, nodes, rule))
+		goto out_default;
+	if (nodeset_count(&rule->nodes))
+		return true;
+out_default:
+	rule->mode = HUGETMPFS_NUMA_DEFAULT;
+	rule->nodes = (struct nodeset){ 0 };
+	return false;
 }
 
 /* A text that is written, and how long it would be if it had room. */

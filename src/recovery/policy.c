@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which files are recovered in the background: what the mount says, and what a
- * file says of itself, which comes first. That is an extended attribute of the
+ * Which files are recovered in the background, and where their pages belong:
+ * what the mount says, and what a file says of itself, which comes first. That is an extended attribute of the
  * backing file, so it goes where the file goes and is copied by whatever copies
  * attributes; nothing is kept here but that there may be such files.
  */
@@ -9,6 +9,8 @@
 
 #include <string.h>
 #include <sys/xattr.h>
+
+#include "placement/policy.h"
 
 _Static_assert((int) RECOVERY_RECOVER_OFF == HUGETMPFS_BACKGROUND_OFF &&
 	       (int) RECOVERY_RECOVER_MAPPED == HUGETMPFS_BACKGROUND_MAPPED &&
@@ -62,6 +64,89 @@ recovery_policy_background(struct recovery *recovery,
 		own = recovery_policy_own(fd);
 	return own == HUGETMPFS_BACKGROUND_UNSET ? settings->recover
 						 : (enum recovery_recover) own;
+}
+
+/* The file's own rules; none when what is there is not understood. */
+static void recovery_placement_own(int fd, struct placement_policy *policy)
+{
+	char text[HUGETMPFS_NUMA_BYTES];
+	ssize_t size = fgetxattr(fd, HUGETMPFS_XATTR_NUMA, text, sizeof(text));
+
+	policy->nr = 0;
+	if (size > 0 && placement_parse(text, (size_t) size, policy, NULL, 0))
+		policy->nr = 0;
+}
+
+void recovery_placement(struct recovery *recovery, int fd,
+			struct placement_policy *policy)
+{
+	struct recovery_settings settings;
+
+	policy->nr = 0;
+	if (recovery_has_own_policies(recovery))
+		recovery_placement_own(fd, policy);
+	recovery_settings_get(recovery, &settings);
+	if (settings.numa.mode != HUGETMPFS_NUMA_DEFAULT)
+		placement_put_below(policy, &settings.numa);
+}
+
+void recovery_placement_of_mount(struct recovery *recovery, char *text,
+				 size_t size)
+{
+	struct placement_policy policy = { .nr = 1 };
+	struct recovery_settings settings;
+
+	recovery_settings_get(recovery, &settings);
+	policy.rules[0] = settings.numa;
+	placement_format(&policy, text, size);
+}
+
+int recovery_placement_check(struct recovery *recovery,
+			     const struct placement_policy *policy, pid_t pid,
+			     char *error, size_t error_size)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct nodeset present, allowed;
+	bool known;
+
+	mm->nodes_present(mm->context, &present);
+	/* a caller in another pid namespace has pid 0 */
+	known = pid && !mm->nodes_allowed(mm->context, pid, &allowed);
+	return placement_check(policy, &present, known ? &allowed : NULL, error,
+			       error_size);
+}
+
+static void recovery_place_rule(const struct mm_ops *mm, int fd,
+				const struct placement_rule *rule,
+				const struct nodeset *allowed)
+{
+	enum hugetmpfs_numa mode = rule->mode;
+	struct nodeset nodes = rule->nodes;
+	uint64_t end = HUGETMPFS_MAX_EXTENTS;
+
+	if (rule->last < end)
+		end = rule->last + 1;
+	nodeset_intersect(&nodes, allowed);
+	if (!nodeset_count(&nodes))
+		mode = HUGETMPFS_NUMA_DEFAULT;
+	mm->place(mm->context, fd, rule->first, end - rule->first, mode,
+		  &nodes);
+}
+
+void recovery_place(struct recovery *recovery, int fd)
+{
+	static const struct placement_rule all = { .last = PLACEMENT_TO_END };
+	const struct mm_ops *mm = recovery->mm;
+	struct placement_policy policy;
+	struct nodeset allowed;
+
+	if (!mm->nodes_several(mm->context) ||
+	    mm->nodes_allowed(mm->context, 0, &allowed))
+		return;
+	recovery_placement(recovery, fd, &policy);
+	recovery_place_rule(mm, fd, &all, &allowed);
+	for (unsigned i = 0; i < policy.nr; i++)
+		recovery_place_rule(mm, fd, &policy.rules[i], &allowed);
 }
 
 void recovery_file_policy(struct recovery *recovery,

@@ -17,6 +17,7 @@
 #include "recovery/settings.h"
 
 struct mm_ops;
+struct placement_policy;
 struct recovery;
 struct recovery_counters;
 struct recovery_latencies;
@@ -92,6 +93,33 @@ enum hugetmpfs_background recovery_policy_own(int fd);
  */
 void recovery_policy_changed(struct recovery *recovery);
 bool recovery_has_own_policies(struct recovery *recovery);
+
+/*
+ * Where the pages of a file belong, by an fd as above: its own rules over the
+ * mount's. A policy without rules asks for nothing. Cheap where no file has
+ * one; not to be asked at all on a machine with one node.
+ */
+void recovery_placement(struct recovery *recovery, int fd,
+			struct placement_policy *policy);
+
+/* The text of the mount's rule, as placement_format() writes it. */
+void recovery_placement_of_mount(struct recovery *recovery, char *text,
+				 size_t size);
+
+/*
+ * Whether pages can be on the nodes that a policy names, those of the process
+ * pid (0: not known) at least: 0; -ENODEV or -EACCES, with words for the user
+ * in error.
+ */
+int recovery_placement_check(struct recovery *recovery,
+			     const struct placement_policy *policy, pid_t pid,
+			     char *error, size_t error_size);
+
+/*
+ * Has the kernel put pages of a file where its policy says that are made from
+ * now on. The fd is open for reading. Where that fails recovery moves them.
+ */
+void recovery_place(struct recovery *recovery, int fd);
 
 /* What holds for the recovery of a file in the background. Does not block. */
 void recovery_file_policy(struct recovery *recovery,

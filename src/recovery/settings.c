@@ -19,6 +19,7 @@ enum setting_kind {
 	SETTING_BYTES,	/* uint64_t, with a suffix as tmpfs has it */
 	SETTING_SWITCH, /* bool */
 	SETTING_RECOVER,
+	SETTING_NUMA,
 };
 
 #define AT(field) offsetof(struct recovery_settings, field)
@@ -36,6 +37,7 @@ static const struct setting {
 	{"free_block", SETTING_SWITCH, AT(free_block), 0, 1},
 	{"latency_us", SETTING_NUMBER, AT(latency_us), 100, 1000000},
 	{"max_holes", SETTING_NUMBER, AT(max_holes), 0, 511},
+	{"numa", SETTING_NUMA, AT(numa), 0, 0},
 	{"pressure_percent", SETTING_NUMBER, AT(pressure_percent), 0, 100},
 	{"recover", SETTING_RECOVER, AT(recover), 0, 0},
 	{"recoveries", SETTING_NUMBER, AT(recoveries), 0,
@@ -60,6 +62,7 @@ void recovery_settings_init(struct recovery_settings *settings)
 		.pressure_percent = 20,
 		.free_block = true,
 		.recover = RECOVERY_RECOVER_MAPPED,
+		.numa = { .last = PLACEMENT_TO_END },
 	};
 }
 
@@ -100,6 +103,26 @@ static bool setting_word(const char *value, uint64_t *number)
 	return false;
 }
 
+/* One rule, for all extents. error may be NULL. */
+static bool setting_rule(const char *value, struct placement_rule *rule,
+			 char *error, size_t error_size)
+{
+	struct placement_policy policy;
+
+	if (placement_parse(value, strlen(value), &policy, error, error_size))
+		return false;
+	if (policy.nr > 1 || policy.rules[0].first ||
+	    policy.rules[0].last != PLACEMENT_TO_END) {
+		if (error)
+			snprintf(error, error_size,
+				 "a mount has one rule, for all extents: give "
+				 "the others to its files");
+		return false;
+	}
+	*rule = policy.rules[0];
+	return true;
+}
+
 static bool setting_store(const struct setting *setting,
 			  struct recovery_settings *settings,
 			  const char *value)
@@ -123,6 +146,8 @@ static bool setting_store(const struct setting *setting,
 			return false;
 		settings->recover = (enum recovery_recover) number;
 		return true;
+	case SETTING_NUMA:
+		return setting_rule(value, &settings->numa, NULL, 0);
 	}
 	return false;
 }
@@ -147,6 +172,10 @@ static void setting_allowed(const struct setting *setting, char *text,
 	case SETTING_RECOVER:
 		snprintf(text, size, "mapped, all or off");
 		break;
+	case SETTING_NUMA:
+		snprintf(text, size, "default, bind:NODES, prefer:NODE, "
+				     "interleave:NODES or follow");
+		break;
 	}
 }
 
@@ -156,7 +185,7 @@ int recovery_settings_set_one(struct recovery_settings *settings,
 {
 	const struct setting *setting = setting_find(key);
 	struct recovery_settings copy = *settings;
-	char allowed[128];
+	char allowed[192];
 
 	if (!setting) {
 		snprintf(error, error_size, "unknown setting '%.100s'", key);
@@ -167,13 +196,17 @@ int recovery_settings_set_one(struct recovery_settings *settings,
 		return 0;
 	}
 	setting_allowed(setting, allowed, sizeof(allowed));
-	if (value)
+	if (value && setting->kind == SETTING_NUMA) {
+		setting_rule(value, &copy.numa, allowed, sizeof(allowed));
+		snprintf(error, error_size, "option %s: %s", key, allowed);
+	} else if (value) {
 		snprintf(error, error_size,
 			 "bad value '%.100s' for option %s: it is %s", value,
 			 key, allowed);
-	else
+	} else {
 		snprintf(error, error_size,
 			 "option %s needs a value: it is %s", key, allowed);
+	}
 	return -EINVAL;
 }
 
@@ -205,6 +238,18 @@ int recovery_settings_parse(struct recovery_settings *settings,
 	return ret;
 }
 
+static void setting_show_rule(const struct setting *setting,
+			      const struct placement_rule *rule,
+			      recovery_settings_fn *fn, void *arg)
+{
+	struct placement_policy policy = { .nr = 1 };
+	char text[HUGETMPFS_NUMA_BYTES];
+
+	policy.rules[0] = *rule;
+	placement_format(&policy, text, sizeof(text));
+	fn(arg, setting->key, text);
+}
+
 void recovery_settings_show(const struct recovery_settings *settings,
 			    recovery_settings_fn *fn, void *arg)
 {
@@ -231,6 +276,9 @@ void recovery_settings_show(const struct recovery_settings *settings,
 			break;
 		case SETTING_RECOVER:
 			fn(arg, setting->key, recover_names[settings->recover]);
+			break;
+		case SETTING_NUMA:
+			setting_show_rule(setting, &settings->numa, fn, arg);
 			break;
 		}
 	}

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "placement/policy.h"
+
 #define RECOVERY_MAX_RECOVERIES 256
 
 /* Which extents are recovered without being asked for. */
@@ -39,6 +41,8 @@ struct recovery_settings {
 	/* have the kernel make one where it has none */
 	bool compact;
 	enum recovery_recover recover;
+	/* where the pages of files belong that do not say it themselves */
+	struct placement_rule numa;
 };
 
 void recovery_settings_init(struct recovery_settings *settings);

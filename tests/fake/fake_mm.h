@@ -74,6 +74,7 @@ struct fake_mapper {
 
 #define FAKE_ADDR UINT64_C(0x7f0000000000)
 #define FAKE_INO  5 /* of the file */
+#define FAKE_CONFINED 4711 /* a process that may use the first node alone */
 
 struct fake_error {
 	enum fake_op op;
@@ -89,6 +90,16 @@ struct fake_answer {
 	uint16_t pages;
 	unsigned times;
 };
+
+/* What new pages were told to go to. */
+struct fake_placed {
+	uint64_t first;
+	uint64_t nr;
+	enum hugetmpfs_numa mode;
+	unsigned long nodes;
+};
+
+#define FAKE_PLACED 16
 
 struct fake_mm {
 	struct mm_ops ops;
@@ -106,6 +117,8 @@ struct fake_mm {
 	int makes_on; /* node that huge pages are made on, -1: of most pages */
 	struct fake_answer answers[FAKE_ANSWERS];
 	unsigned nr_answers;
+	struct fake_placed placed[FAKE_PLACED];
+	unsigned nr_placed;
 	uint64_t free_bytes;
 	uint64_t room; /* less by what is brought in */
 	struct mm_pressure pressure;

@@ -189,10 +189,11 @@ static int fake_nodes_allowed(void *context, pid_t pid, struct nodeset *nodes)
 	struct fake_mm *fake = context;
 	int ret = fake_enter(fake, FAKE_NODES_ALLOWED, 0);
 
-	(void) pid;
+	if (!ret && pid < 0)
+		ret = -ESRCH;
 	*nodes = (struct nodeset){0};
 	for (unsigned nid = 0; nid < fake->nr_nodes; nid++) {
-		if (!fake->forbidden[nid])
+		if (!fake->forbidden[nid] && !(pid == FAKE_CONFINED && nid))
 			nodeset_add(nodes, (int) nid);
 	}
 	return fake_leave(fake, ret);
@@ -215,6 +216,15 @@ static int fake_mapper_nodes(void *context, pid_t pid, uint32_t *threads,
 	return fake_leave(fake, ret);
 }
 
+static void fake_nodes_present(void *context, struct nodeset *nodes)
+{
+	struct fake_mm *fake = context;
+
+	*nodes = (struct nodeset){0};
+	for (unsigned nid = 0; nid < fake->nr_nodes; nid++)
+		nodeset_add(nodes, (int) nid);
+}
+
 /* They are in a row. */
 static int fake_node_distances(void *context, int nid, int *distances, int nr)
 {
@@ -232,9 +242,14 @@ static int fake_place(void *context, int fd, uint64_t first, uint64_t nr,
 	struct fake_mm *fake = context;
 	int ret = fake_enter(fake, FAKE_PLACE, first);
 
-	(void) nodes;
-	(void) mode;
 	assert(fd >= 0 && nr > 0);
+	if (fake->nr_placed < FAKE_PLACED)
+		fake->placed[fake->nr_placed++] = (struct fake_placed){
+			.first = first,
+			.nr = nr,
+			.mode = mode,
+			.nodes = nodes ? nodes->word[0] : 0,
+		};
 	return fake_leave(fake, ret);
 }
 
@@ -257,6 +272,7 @@ void fake_nodes_init(struct fake_mm *fake)
 	fake->ops.nodes_several = fake_nodes_several;
 	fake->ops.nodes_allowed = fake_nodes_allowed;
 	fake->ops.mapper_nodes = fake_mapper_nodes;
+	fake->ops.nodes_present = fake_nodes_present;
 	fake->ops.node_distances = fake_node_distances;
 	fake->ops.place = fake_place;
 	fake->ops.node_room = fake_node_room;

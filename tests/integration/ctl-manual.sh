@@ -57,7 +57,7 @@ while read -r name; do
 	assert explained "$name"
 done < <(hugetmpfsctl status --no-scan --json "$MNT" |
 	jq -r '.latencies | keys[]')
-for command in cancel counters map metrics recover set status trace \
+for command in cancel counters map metrics policy recover set status trace \
 	upgrade why; do
 	for option in $(hugetmpfsctl $command --help | grep -o '^  --[a-z-]*'); do
 		[ "$option" != --help ] || continue
@@ -79,7 +79,8 @@ done <"$HT_DIR/words"
 for command in "status --json $MNT" "map --json $MNT/file" \
 	"recover --json $MNT/file" "recover --dry-run --json $MNT/file" \
 	"recover --no-wait --json $MNT/file" "cancel --json $MNT/file" \
-	"why --json $MNT/small" "upgrade --json $MNT"; do
+	"why --json $MNT/small" "policy --json $MNT/file" \
+	"upgrade --json $MNT"; do
 	# shellcheck disable=SC2086 # a command line
 	for name in $(hugetmpfsctl $command | jq -r '[.. | objects |
 		to_entries[] | select(.key != "counters" and
@@ -144,8 +145,10 @@ complete_words() # WORD...
 	echo "${COMPREPLY[*]}"
 }
 assert_eq "$(complete_words hugetmpfsctl "")" \
-	"cancel counters map metrics recover set status trace upgrade why --help --version" "commands"
+	"cancel counters map metrics policy recover set status trace upgrade why --help --version" "commands"
 assert_eq "$(complete_words hugetmpfsctl re)" recover "a command"
+assert_eq "$(complete_words hugetmpfsctl policy un)" unset "a word"
+assert_eq "$(complete_words hugetmpfsctl policy set --nu)" --numa "an option"
 assert_eq "$(complete_words hugetmpfsctl recover --d)" --dry-run "an option"
 assert_eq "$(complete_words hugetmpfsctl status "$MNT")" "$MNT" "a mount"
 assert_eq "$(complete_words hugetmpfsctl map "$MNT/f")" "$MNT/file" "a file"

@@ -38,7 +38,7 @@ assert_eq "$(setting recover)" '"all"' "recover"
 assert_eq "$(setting free_block)" true "free_block"
 assert_eq "$("$ctl" set "$MNT" | awk '{ print $1 }' | sort | tr '\n' ' ')" \
 	"bytes_per_second compact cpu_percent free_block latency_us max_holes \
-pressure_percent recover recoveries " "settings"
+numa pressure_percent recover recoveries " "settings"
 assert_eq "$("$ctl" status --no-scan --json "$MNT" | jq -Sc .settings)" \
 	"$("$ctl" set --json "$MNT" | jq -Sc .)" "the same in the status"
 

@@ -42,6 +42,17 @@ static int parse(struct options *options, const char *line)
 	return options_parse(options, argc, argv);
 }
 
+static enum hugetmpfs_numa numa_of(const char *line)
+{
+	struct options options;
+	enum hugetmpfs_numa mode;
+
+	assert_int_equal(parse(&options, line), 0);
+	mode = options.settings.numa.mode;
+	options_free(&options);
+	return mode;
+}
+
 static void expect_bad(const char *line, const char *expected)
 {
 	struct options options;
@@ -327,6 +338,34 @@ static void test_long(void **state)
 	expect_bad(line, expected);
 }
 
+/* Every machine has a node 0, and none has this many. */
+static void test_numa(void **state)
+{
+	(void) state;
+	assert_int_equal(numa_of("hugetmpfs /mnt"), HUGETMPFS_NUMA_DEFAULT);
+	assert_int_equal(numa_of("hugetmpfs -o numa=bind:0,recoveries=2 /mnt"),
+			 HUGETMPFS_NUMA_BIND);
+	assert_int_equal(numa_of("hugetmpfs -o numa=follow /mnt"),
+			 HUGETMPFS_NUMA_FOLLOW);
+	/* tmpfs's word counts where ours is not given */
+	assert_int_equal(numa_of("hugetmpfs -o mpol=prefer:0 /mnt"),
+			 HUGETMPFS_NUMA_PREFER);
+	assert_int_equal(numa_of("hugetmpfs -o mpol=interleave /mnt"),
+			 HUGETMPFS_NUMA_INTERLEAVE);
+	assert_int_equal(numa_of("hugetmpfs -o mpol=local /mnt"),
+			 HUGETMPFS_NUMA_DEFAULT);
+	assert_int_equal(numa_of("hugetmpfs -o numa=default,mpol=bind:0 /mnt"),
+			 HUGETMPFS_NUMA_DEFAULT);
+	expect_bad("hugetmpfs -o numa=bind:1023 /mnt", NULL);
+	assert_non_null(strstr(message, "option numa: node 1023: no such NUMA "
+					"node with memory here; there is "));
+	expect_bad("hugetmpfs -o numa=bind /mnt",
+		   "option numa: bind needs a node: write bind:0");
+	expect_bad("hugetmpfs -o numa /mnt",
+		   "option numa needs a value: it is default, bind:NODES, "
+		   "prefer:NODE, interleave:NODES or follow");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_bad_debug),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_numa),
 	};
 	int failed;
 

@@ -45,6 +45,8 @@ static void test_split_nodes(void **state)
 	expect_split("mpol=bind:0,2,ro", "|mpol=bind:0,2|ro");
 	expect_split("mpol=interleave:0-1,3-4,size=1", "|mpol=interleave:0-1,3-4|size=1");
 	expect_split("xmpol=0,2", "|xmpol=0|2");
+	expect_split("numa=interleave:0,2-3,4,recover=off",
+		     "|numa=interleave:0,2-3,4|recover=off");
 }
 
 static void test_split_quotes(void **state)

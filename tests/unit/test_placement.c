@@ -17,6 +17,42 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
+static void assert_mpol(const char *mpol, const char *want)
+{
+	struct placement_policy policy = { .nr = 1 };
+	struct nodeset there;
+	char text[64];
+	bool known;
+
+	assert_int_equal(nodeset_parse("0,2", 3, &there), 0);
+	known = placement_from_mpol(mpol, &there, &policy.rules[0]);
+	assert_int_equal(known, strcmp(want, "") != 0);
+	placement_format(&policy, text, sizeof(text));
+	assert_string_equal(text, known ? want : "default");
+}
+
+static void test_mpol(void **state)
+{
+	(void) state;
+	assert_mpol("default", "default");
+	assert_mpol("bind:1", "bind:1");
+	assert_mpol("bind=static:0,2-3", "bind:0,2-3");
+	assert_mpol("prefer:3", "prefer:3");
+	assert_mpol("interleave:0-1", "interleave:0-1");
+	assert_mpol("interleave", "interleave:0,2");
+	/* tmpfs knows these, and more may come */
+	assert_mpol("local", "");
+	assert_mpol("bind=relative:0", "");
+	assert_mpol("prefer=static", "");
+	assert_mpol("weighted interleave:0-1", "");
+	assert_mpol("prefer (many):0-1", "");
+	/* and these it refuses */
+	assert_mpol("follow", "");
+	assert_mpol("bind", "");
+	assert_mpol("prefer:0-1", "");
+	assert_mpol("", "");
+}
+
 /* Four nodes on a line: 0 - 1 - 2 - 3; others are unknown. */
 static int line_distance(void *arg, int from, int to)
 {
@@ -385,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_candidates),
 		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_every_node_has_its_bit),
+		cmocka_unit_test(test_mpol),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

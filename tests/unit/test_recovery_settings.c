@@ -155,6 +155,28 @@ static void test_bad_words(void **state)
 	refuse(",,", "no setting is named");
 }
 
+static void test_numa(void **state)
+{
+	(void) state;
+	assert_int_equal(settings.numa.mode, HUGETMPFS_NUMA_DEFAULT);
+	parse("recoveries=3,numa=interleave:0,2-3,max_holes=1");
+	assert_int_equal(settings.recoveries, 3);
+	assert_int_equal(settings.max_holes, 1);
+	assert_int_equal(settings.numa.mode, HUGETMPFS_NUMA_INTERLEAVE);
+	assert_int_equal(nodeset_count(&settings.numa.nodes), 3);
+	before = settings;
+	refuse("numa=bind:4-2", "option numa: \"4-2\": a range of nodes ends "
+	       "before it begins: write the lower one first");
+	refuse("max_holes=5,numa=bind:0@3-4", "option numa: a mount has one "
+	       "rule, for all extents: give the others to its files");
+	refuse("numa=bind:0 bind:1", "option numa: a mount has one rule, for "
+	       "all extents: give the others to its files");
+	refuse("numa", "option numa needs a value: it is default, bind:NODES, "
+	       "prefer:NODE, interleave:NODES or follow");
+	parse("numa=default");
+	assert_int_equal(settings.numa.mode, HUGETMPFS_NUMA_DEFAULT);
+}
+
 struct shown {
 	char text[1024];
 };
@@ -175,7 +197,8 @@ static void test_show(void **state)
 	struct shown shown = {""};
 
 	(void) state;
-	parse("bytes_per_second=1g,recover=all,compact=on,recoveries=3");
+	parse("bytes_per_second=1g,recover=all,compact=on,recoveries=3,"
+	      "numa=bind:0,3");
 	recovery_settings_show(&settings, show, &shown);
 	memset(&again, 0, sizeof(again));
 	assert_int_equal(recovery_settings_parse(&again, shown.text, error,
@@ -191,6 +214,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bad_bytes, setup),
 		cmocka_unit_test_setup(test_bad_numbers, setup),
 		cmocka_unit_test_setup(test_bad_words, setup),
+		cmocka_unit_test_setup(test_numa, setup),
 		cmocka_unit_test_setup(test_show, setup),
 	};
 
