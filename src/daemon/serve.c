@@ -346,11 +346,22 @@ static int open_parts(struct serve *serve)
 	return ret;
 }
 
-static void close_parts(struct serve *serve)
+/*
+ * Threads that are stuck in another process use the parts when they are let go:
+ * then they stay as they are until the process ends, which is at once.
+ */
+static void close_parts(struct serve *serve, int exit_code)
 {
+	unsigned stuck;
+
 	control_stop(serve->control);
-	if (serve->recovery)
-		recovery_destroy(serve->recovery);
+	stuck = recovery_destroy(serve->recovery);
+	if (stuck) {
+		log_warning("%u threads of %s ended while they waited for a "
+			    "process whose address space is locked", stuck,
+			    serve->mountpoint);
+		_exit(exit_code);
+	}
 	if (serve->mm)
 		mm_close(serve->mm);
 	if (serve->inodes)
@@ -396,7 +407,7 @@ static void log_end(const struct serve *serve, int ret)
 int serve_command(char **argv)
 {
 	struct serve serve = { .is_ending = ATOMIC_FLAG_INIT };
-	int ret;
+	int ret, exit_code;
 
 	umask(0);
 	ret = opened(read_arguments(&serve, argv), "what the keeper gave");
@@ -412,6 +423,7 @@ int serve_command(char **argv)
 		log_end(&serve, ret);
 	}
 	take_the_end(&serve);
-	close_parts(&serve);
-	return ret ? EXIT_SYSTEM : EXIT_DONE;
+	exit_code = ret ? EXIT_SYSTEM : EXIT_DONE;
+	close_parts(&serve, exit_code);
+	return exit_code;
 }

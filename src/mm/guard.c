@@ -70,7 +70,7 @@ int mm_guard_enter(struct mm_guard *guard, struct mm_inside *inside, pid_t pid,
 	while ((before = mm_guard_find_locked(guard, pid, alone, now_ns))) {
 		until_ns = before->since_ns + MM_GUARD_NS;
 		if (now_ns >= until_ns) {
-			ret = -EBUSY;
+			ret = -ETIMEDOUT;
 			break;
 		}
 		until.tv_sec = (time_t) (until_ns / CLOCK_NS_PER_S);

@@ -38,7 +38,7 @@ void mm_guard_open(struct mm_guard *guard);
 void mm_guard_close(struct mm_guard *guard);
 /*
  * Before something that wants the mmap lock of a process, and after. Looks go
- * in alone, waiting for each other; collapses do not. -EBUSY when another has
+ * in alone, waiting for each other; collapses do not. -ETIMEDOUT when another has
  * been inside for a second.
  */
 int mm_guard_enter(struct mm_guard *guard, struct mm_inside *inside, pid_t pid,

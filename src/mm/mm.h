@@ -313,7 +313,7 @@ struct mm_ops {
 	/*
 	 * All that follow want the mmap lock of other processes. One that is
 	 * locked keeps the first thread for as long as that lasts; others
-	 * get -EBUSY (or miss it in the search) after a second at most.
+	 * get -ETIMEDOUT (or miss it in the search) after a second at most.
 	 */
 
 	/*

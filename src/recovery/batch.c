@@ -130,7 +130,8 @@ static int recovery_batch_survey(struct recovery_batch *batch)
 	ret = recovery_survey_look(recovery, batch->window, survey);
 	if (ret)
 		return ret;
-	return recovery_survey_mappers(recovery, batch->target, survey);
+	return recovery_survey_mappers(batch->thread, batch->target->ino,
+				       &batch->target->mappers, survey);
 }
 
 /* Begins the teams, or takes those up again that are to be retried. */

@@ -93,6 +93,7 @@ struct recovery_request {
 	bool background;  /* it was offered, not asked for */
 	recovery_wants_fn *wants; /* NULL: whatever can be recovered */
 	bool preparing;	  /* lock; not yet prepared */
+	bool listed;	  /* lock; to be prepared, by whoever comes */
 	bool cancelled;	  /* lock; while preparing */
 	bool called_off;  /* lock; the same, and what it gets is CANCELLED */
 	uint32_t pending; /* lock; works it waits for */
@@ -164,6 +165,7 @@ struct recovery_item {
 
 struct recovery_batch {
 	struct recovery *recovery;
+	struct recovery_thread *thread;
 	struct recovery_target *target;
 	struct mm_window *window;
 	struct recovery_survey survey;
@@ -201,6 +203,13 @@ struct recovery_thread {
 	bool used;	/* lock; somebody starts it, or it is not joined yet */
 	bool started;	/* lock; id is valid */
 	bool exited;	/* lock; it can be joined without a wait */
+	bool left;	/* lock; the engine ended without it */
+	/* since when it may wait for another process, 0: it does not */
+	uint64_t inside_ns; /* lock */
+	bool stuck;	    /* lock; it does for long, and is replaced */
+	bool handed_over;   /* lock; what it had is for others */
+	struct recovery_request *request; /* lock; that it prepares */
+	struct recovery_batch *batch;	  /* lock; that it has */
 };
 
 /* Works of one rank. */
@@ -244,6 +253,8 @@ struct recovery {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;  /* there is something to take */
 	pthread_cond_t pause; /* a pause should end early */
+	pthread_cond_t gone;  /* a thread has ended */
+	unsigned refs;	      /* the owner's, and of threads left behind */
 	bool stopping;
 	struct recovery_settings settings;
 	struct recovery_budget budget;
@@ -268,6 +279,9 @@ struct recovery {
 	unsigned batches; /* workers that have one */
 	unsigned busy;	  /* threads that have a batch or a request */
 	unsigned idle;	  /* threads that wait */
+	unsigned watching; /* of those, ones that wake up for who is inside */
+	unsigned inside;  /* threads that may wait for another process */
+	unsigned stuck;	  /* of those, ones that do for long */
 	unsigned nr_threads;
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];
 	struct recovery_window *windows;
@@ -309,8 +323,22 @@ void recovery_windows_free(struct recovery *recovery);
 int recovery_request_new(struct recovery *recovery,
 			 const struct recovery_file *file, uint64_t first,
 			 uint32_t nr, struct recovery_request **out);
+/* By a worker; another thread, NULL, leaves out who maps the file. */
 void recovery_request_prepare(struct recovery *recovery,
-			      struct recovery_request *request);
+			      struct recovery_request *request,
+			      struct recovery_thread *thread);
+void recovery_request_list_locked(struct recovery *recovery,
+				  struct recovery_request *request);
+/* The next to prepare, taken off the list; NULL when there is none. */
+struct recovery_request *
+recovery_request_next_locked(struct recovery_prepare *prepare);
+/*
+ * Whether the thread may go on with a request that it prepares: not when
+ * another one was first. From then on it is nobody else's.
+ */
+bool recovery_request_claim_locked(struct recovery *recovery,
+				   struct recovery_request *request,
+				   const struct recovery_thread *thread);
 /* Ends it with the error. Returns for how many works it waited. */
 uint32_t recovery_request_cancel_locked(struct recovery *recovery,
 					struct recovery_request *request,
@@ -345,6 +373,9 @@ void recovery_queue_unhash_locked(struct recovery *recovery,
 void recovery_queue_finish_locked(struct recovery *recovery,
 				  struct recovery_work *work,
 				  const struct hugetmpfs_extent *extent);
+/* Moves those that wait for one that is stuck with its worker to a new one. */
+void recovery_queue_renew_locked(struct recovery *recovery,
+				 struct recovery_work *old);
 /* Ends one that was taken and not begun; who waits is told the reason. */
 void recovery_queue_refuse_locked(struct recovery *recovery,
 				  struct recovery_work *work,
@@ -381,9 +412,9 @@ void recovery_survey_free(struct recovery_survey *survey);
 /* Looks at the extents. */
 int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
 			 struct recovery_survey *survey);
-/* Then, at how the target's mappers have them. */
-int recovery_survey_mappers(struct recovery *recovery,
-			    const struct recovery_target *target,
+/* Then, at how the mappers of the file have them. */
+int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
+			    const struct mm_mappers *mappers,
 			    struct recovery_survey *survey);
 /* One more mapper that uses an extent of the survey by small entries. */
 int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
@@ -452,6 +483,30 @@ void recovery_batch_find_blocks(struct recovery_batch *batch);
 /* After a step: lets others in when too many have followed each other. */
 void recovery_batch_gap(struct recovery_batch *batch);
 
+/*
+ * stuck.c: the calls that want the address space of another process, as those
+ * of mm_ops; -EINTR when the engine is ending or turned off.
+ */
+int recovery_mappers_find(struct recovery_thread *thread, uint64_t ino,
+			  struct mm_mappers *mappers);
+int recovery_mapper_view(struct recovery_thread *thread,
+			 const struct mm_mapper *mapper, uint64_t ino,
+			 uint64_t first, uint32_t nr, struct mm_view *views);
+int recovery_mapper_collapse(struct recovery_thread *thread,
+			     const struct mm_mapper *mapper, uint64_t addr,
+			     uint32_t nr);
+/* Whether the thread has been inside for long; if not, until when it is not. */
+bool recovery_thread_is_stuck_locked(const struct recovery_thread *thread,
+				     uint64_t now_ns, uint64_t *until_ns);
+/* When threads are to be looked at next, 0: there is none to look at. */
+uint64_t recovery_stuck_next_locked(const struct recovery *recovery);
+/* Finds those that are stuck, and takes from them what they have. */
+void recovery_stuck_find_locked(struct recovery *recovery);
+/* Takes from all that are inside, however long, what they have. */
+void recovery_stuck_empty_locked(struct recovery *recovery);
+/* Threads that do not count as they are replaced. */
+unsigned recovery_stuck_nr_locked(const struct recovery *recovery);
+
 /* reason.c */
 enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,
 				      const struct recovery_item *item);
@@ -468,7 +523,10 @@ extern const struct recovery_pass recovery_pass_remap;
  * negative errno when none could be started where there has to be one.
  */
 int recovery_workers_fit(struct recovery *recovery);
-void recovery_workers_stop(struct recovery *recovery);
+/* Returns how many threads were left behind. */
+unsigned recovery_workers_stop(struct recovery *recovery);
+/* Frees the engine with its last reference. */
+void recovery_put(struct recovery *recovery);
 /* Ends all works that were not begun. */
 void recovery_works_drop(struct recovery *recovery,
 			 enum hugetmpfs_reason reason);

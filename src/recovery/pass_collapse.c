@@ -35,17 +35,16 @@
 static bool recovery_collapse_final(struct recovery_batch *batch,
 				    struct recovery_item *item, int ret)
 {
-	const struct mm_ops *mm = batch->recovery->mm;
 	struct mm_view view;
 
-	if (ret == 0 || ret == -EAGAIN || ret == -EBUSY)
+	if (ret == 0 || ret == -EAGAIN || ret == -EBUSY || ret == -EINTR)
 		return true;
 	if (ret != -ENOMEM)
 		return false;
 	/* no huge page; or nothing is mapped at the address any more */
-	return !mm->mapper_view(mm->context, item->mm.mapper,
-				batch->recovery->config.dev, batch->target->ino,
-				item->team.index, 1, &view) &&
+	return !recovery_mapper_view(batch->thread, item->mm.mapper,
+				     batch->target->ino, item->team.index, 1,
+				     &view) &&
 	       view.addr == item->mm.addr;
 }
 
@@ -163,8 +162,8 @@ static int recovery_collapse_try(struct recovery_batch *batch,
 		return 0;
 	}
 	while (item->mm.addr) {
-		ret = mm->mapper_collapse(mm->context, item->mm.mapper,
-					  item->mm.addr, 1);
+		ret = recovery_mapper_collapse(batch->thread, item->mm.mapper,
+					       item->mm.addr, 1);
 		if (recovery_collapse_final(batch, item, ret))
 			return ret;
 		recovery_collapse_next_mm(batch, item);
@@ -221,8 +220,8 @@ static void recovery_collapse_ahead(struct recovery_batch *batch,
 	if (nr < 2)
 		return;
 	if (first->mm.addr)
-		ret = mm->mapper_collapse(mm->context, first->mm.mapper,
-					  first->mm.addr, nr);
+		ret = recovery_mapper_collapse(batch->thread, first->mm.mapper,
+					       first->mm.addr, nr);
 	else
 		ret = mm->collapse(mm->context, batch->window,
 				   first->team.index, nr, first->payer);

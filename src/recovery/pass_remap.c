@@ -9,9 +9,8 @@
 static bool recovery_remap_mapper(struct recovery_batch *batch,
 				  const struct recovery_mm *other)
 {
-	const struct mm_ops *mm = batch->recovery->mm;
-	bool did = mm->mapper_collapse(mm->context, other->mapper,
-				       other->addr, 1) == 0;
+	bool did = recovery_mapper_collapse(batch->thread, other->mapper,
+					    other->addr, 1) == 0;
 
 	recovery_count(batch->recovery,
 		       did ? RECOVERY_COUNT_remap_another

@@ -242,6 +242,30 @@ void recovery_queue_finish_locked(struct recovery *recovery,
 	free(work);
 }
 
+void recovery_queue_renew_locked(struct recovery *recovery,
+				 struct recovery_work *old)
+{
+	struct recovery_work *work = old->waits ? malloc(sizeof(*work)) : NULL;
+	struct recovery_wait *wait;
+
+	if (!work)
+		return;
+	recovery_queue_unhash_locked(recovery, old);
+	recovery_queue_make_locked(recovery, old->target, old->index, work);
+	work->payer = old->payer;
+	work->asked = old->asked;
+	work->rank = old->rank;
+	TAILQ_INSERT_HEAD(&recovery->queue[work->rank].works, work,
+			  queue_entry);
+	recovery->queue[work->rank].nr++;
+	recovery_count(recovery, RECOVERY_COUNT_work_queued, 1);
+	work->waits = old->waits;
+	for (wait = work->waits; wait; wait = wait->next)
+		wait->work = work;
+	old->waits = NULL;
+	atomic_store(&old->unwanted, true);
+}
+
 void recovery_queue_refuse_locked(struct recovery *recovery,
 				  struct recovery_work *work,
 				  enum hugetmpfs_reason reason)

@@ -24,6 +24,9 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 		recovery->settings.recoveries = RECOVERY_MAX_RECOVERIES;
 	if (!recovery->config.pause_us)
 		recovery->config.pause_us = 1000;
+	if (!recovery->config.patience_ms)
+		recovery->config.patience_ms = 1000;
+	recovery->refs = 1;
 	recovery->mm = mm;
 	recovery->counters = counters;
 	recovery->cancels.last = RECOVERY_FIRST_TICKET;
@@ -38,6 +41,7 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&recovery->wake, &attr);
 	pthread_cond_init(&recovery->pause, &attr);
+	pthread_cond_init(&recovery->gone, &attr);
 	pthread_condattr_destroy(&attr);
 	ret = recovery_workers_fit(recovery);
 	if (!ret)
@@ -50,16 +54,36 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	return 0;
 }
 
-void recovery_destroy(struct recovery *recovery)
+void recovery_put(struct recovery *recovery)
+{
+	bool last;
+
+	pthread_mutex_lock(&recovery->lock);
+	last = --recovery->refs == 0;
+	pthread_mutex_unlock(&recovery->lock);
+	if (!last)
+		return;
+	recovery_windows_free(recovery);
+	pthread_cond_destroy(&recovery->gone);
+	pthread_cond_destroy(&recovery->pause);
+	pthread_cond_destroy(&recovery->wake);
+	pthread_mutex_destroy(&recovery->trace.lock);
+	pthread_mutex_destroy(&recovery->lock);
+	free(recovery);
+}
+
+unsigned recovery_destroy(struct recovery *recovery)
 {
 	struct recovery_request *request;
+	unsigned left;
 
 	if (!recovery)
-		return;
+		return 0;
 	recovery_scan_stop(recovery);
-	recovery_workers_stop(recovery);
+	left = recovery_workers_stop(recovery);
 	pthread_mutex_lock(&recovery->lock);
 	while ((request = recovery->requests)) {
+		recovery_request_claim_locked(recovery, request, NULL);
 		request->preparing = false; /* nobody is left to do it */
 		recovery_request_cancel_locked(recovery, request, -EINTR);
 	}
@@ -67,12 +91,8 @@ void recovery_destroy(struct recovery *recovery)
 	recovery_works_drop(recovery, HUGETMPFS_REASON_CANCELLED);
 	recovery_requests_deliver(recovery);
 	recovery_scan_free(recovery);
-	recovery_windows_free(recovery);
-	pthread_cond_destroy(&recovery->pause);
-	pthread_cond_destroy(&recovery->wake);
-	pthread_mutex_destroy(&recovery->trace.lock);
-	pthread_mutex_destroy(&recovery->lock);
-	free(recovery);
+	recovery_put(recovery);
+	return left;
 }
 
 struct team_policy recovery_policy(struct recovery *recovery, bool background)
@@ -214,9 +234,7 @@ static int recovery_request_add(struct recovery *recovery,
 		ret = !recovery->settings.recoveries;
 	}
 	if (!ret) {
-		STAILQ_INSERT_TAIL(background ? &recovery->offered_ones
-					      : &recovery->asked_for,
-				   request, prepare_entry);
+		recovery_request_list_locked(recovery, request);
 		pthread_cond_signal(&recovery->wake);
 	}
 	pthread_mutex_unlock(&recovery->lock);
@@ -251,7 +269,7 @@ int recovery_submit(struct recovery *recovery, const struct recovery_file *file,
 		return ret;
 	}
 	if (ret) {
-		recovery_request_prepare(recovery, request);
+		recovery_request_prepare(recovery, request, NULL);
 		recovery_requests_deliver(recovery);
 	}
 	return 0;

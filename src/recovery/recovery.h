@@ -27,6 +27,8 @@ struct recovery_config {
 	dev_t dev;		/* of the FUSE mount, as /proc/PID/maps shows it */
 	unsigned pause_us;	/* before a second try; 0: the default, 1 ms */
 	unsigned tick_ms;	/* of the scan; 0: the default, 1 s */
+	/* after which a worker inside another process is replaced; 0: 1 s */
+	unsigned patience_ms;
 	/* may lie in shared memory and outlive the engine; NULL: not kept */
 	struct recovery_latencies *latencies;
 	/*
@@ -67,8 +69,13 @@ struct recovery_file {
 int recovery_create(struct recovery **out, const struct recovery_config *config,
 		    const struct mm_ops *mm, struct recovery_counters *counters);
 
-/* Ends the workers; requests not done are completed with CANCELLED. Blocks. */
-void recovery_destroy(struct recovery *recovery);
+/*
+ * Ends the workers; requests not done are completed with CANCELLED. Blocks, but
+ * not for workers that the locked address space of another process keeps: how
+ * many these are is returned. They end as soon as they are let go and use what
+ * lies in mm, counters and latencies until then, so that must stay.
+ */
+unsigned recovery_destroy(struct recovery *recovery);
 
 /*
  * Looks at up to nr extents from first on, into extents. Blocks for the

@@ -186,6 +186,51 @@ uint32_t recovery_request_cancel_locked(struct recovery *recovery,
 	return waited;
 }
 
+void recovery_request_list_locked(struct recovery *recovery,
+				  struct recovery_request *request)
+{
+	struct recovery_prepare *prepare = request->background
+						   ? &recovery->offered_ones
+						   : &recovery->asked_for;
+
+	STAILQ_INSERT_TAIL(prepare, request, prepare_entry);
+	request->listed = true;
+}
+
+struct recovery_request *
+recovery_request_next_locked(struct recovery_prepare *prepare)
+{
+	struct recovery_request *request = STAILQ_FIRST(prepare);
+
+	if (request) {
+		STAILQ_REMOVE_HEAD(prepare, prepare_entry);
+		request->listed = false;
+	}
+	return request;
+}
+
+bool recovery_request_claim_locked(struct recovery *recovery,
+				   struct recovery_request *request,
+				   const struct recovery_thread *thread)
+{
+	struct recovery_prepare *prepare;
+
+	if (thread && thread->request != request)
+		return false;
+	for (unsigned i = 0; i < RECOVERY_MAX_THREADS; i++) {
+		if (recovery->threads[i].request == request)
+			recovery->threads[i].request = NULL;
+	}
+	if (request->listed) {
+		prepare = request->background ? &recovery->offered_ones
+					      : &recovery->asked_for;
+		STAILQ_REMOVE(prepare, request, recovery_request,
+			      prepare_entry);
+		request->listed = false;
+	}
+	return true;
+}
+
 /* Whether who maps the file matters: something of it is there. */
 static bool recovery_survey_wants_mappers(struct recovery *recovery,
 					  const struct recovery_survey *survey)
@@ -203,29 +248,71 @@ static bool recovery_survey_wants_mappers(struct recovery *recovery,
 	return false;
 }
 
+/* Looks at a file for a request that may become another thread's meanwhile. */
 static int recovery_request_survey(struct recovery *recovery,
-				   struct recovery_request *request,
-				   struct recovery_survey *survey)
+				   struct recovery_thread *thread,
+				   const struct recovery_target *target,
+				   struct recovery_survey *survey,
+				   struct mm_mappers *mappers)
 {
 	const struct mm_ops *mm = recovery->mm;
-	struct recovery_target *target = request->target;
 	struct mm_window *window;
 	int ret;
 
-	ret = recovery_window_get(recovery, &window);
+	ret = recovery_survey_new(survey, survey->first, survey->nr);
+	if (!ret)
+		ret = recovery_window_get(recovery, &window);
 	if (ret)
 		return ret;
-	mm->window_attach(mm->context, window, target->fd, request->first,
-			  request->nr);
+	mm->window_attach(mm->context, window, target->fd, survey->first,
+			  survey->nr);
 	ret = recovery_survey_look(recovery, window, survey);
-	if (!ret && recovery_survey_wants_mappers(recovery, survey)) {
+	if (!ret && thread && recovery_survey_wants_mappers(recovery, survey)) {
 		/* without them there is still the daemon's own mapping */
-		if (!mm->mappers_find(mm->context, recovery->config.dev,
-				      target->ino, &target->mappers))
-			ret = recovery_survey_mappers(recovery, target, survey);
+		if (!recovery_mappers_find(thread, target->ino, mappers))
+			ret = recovery_survey_mappers(thread, target->ino,
+						      mappers, survey);
 	}
 	recovery_window_put(recovery, window);
 	return ret;
+}
+
+/*
+ * The survey of a request. The thread may be stuck in it for minutes, so it
+ * holds nothing of the request's but the target. Returns false when another
+ * thread was first: then the request may be gone, at any time without the lock.
+ */
+static bool recovery_request_look(struct recovery *recovery,
+				  struct recovery_request *request,
+				  struct recovery_thread *thread,
+				  struct recovery_survey *survey, int *error)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct recovery_target *target;
+	struct mm_mappers mappers = {0};
+	bool claimed;
+
+	pthread_mutex_lock(&recovery->lock);
+	if (thread && thread->request != request) {
+		pthread_mutex_unlock(&recovery->lock);
+		return false;
+	}
+	survey->first = request->first;
+	survey->nr = request->nr;
+	target = request->target;
+	target->refs++;
+	pthread_mutex_unlock(&recovery->lock);
+	*error = recovery_request_survey(recovery, thread, target, survey,
+					 &mappers);
+	pthread_mutex_lock(&recovery->lock);
+	claimed = recovery_request_claim_locked(recovery, request, thread);
+	if (claimed)
+		target->mappers = mappers;
+	pthread_mutex_unlock(&recovery->lock);
+	if (!claimed)
+		mm->mappers_free(mm->context, &mappers);
+	recovery_target_put(recovery, target);
+	return claimed;
 }
 
 /* Fills in what was found; returns for how many extents there is work. */
@@ -402,24 +489,18 @@ static void recovery_receipt_give(struct recovery_receipt *receipt)
 	free(receipt->extents);
 }
 
-void recovery_request_prepare(struct recovery *recovery,
-			      struct recovery_request *request)
+/* What was found, or the error of the look, is made its answer or its works. */
+static void recovery_request_begin(struct recovery *recovery,
+				   struct recovery_request *request,
+				   const struct recovery_survey *survey, int ret)
 {
 	bool dry = request->flags & HUGETMPFS_RECOVER_DRY_RUN;
 	struct recovery_receipt receipt = {0};
 	struct recovery_work *spares = NULL;
-	struct recovery_survey survey;
 	uint32_t wanted = 0;
-	int ret;
 
-	ret = recovery_survey_new(&survey, request->first, request->nr);
-	if (!ret) {
-		ret = recovery_request_survey(recovery, request, &survey);
-		if (!ret)
-			wanted = recovery_request_show(recovery, request,
-						       &survey);
-		recovery_survey_free(&survey);
-	}
+	if (!ret)
+		wanted = recovery_request_show(recovery, request, survey);
 	if (!ret && !dry)
 		ret = recovery_works_new(wanted, &spares);
 	if (!ret)
@@ -443,20 +524,36 @@ void recovery_request_prepare(struct recovery *recovery,
 	recovery_receipt_give(&receipt);
 }
 
+void recovery_request_prepare(struct recovery *recovery,
+			      struct recovery_request *request,
+			      struct recovery_thread *thread)
+{
+	struct recovery_survey survey = {0};
+	int ret;
+
+	if (recovery_request_look(recovery, request, thread, &survey, &ret))
+		recovery_request_begin(recovery, request, &survey, ret);
+	recovery_survey_free(&survey);
+}
+
 void recovery_requests_refuse(struct recovery *recovery)
 {
 	struct recovery_request *request;
 
+	pthread_mutex_lock(&recovery->lock);
+	recovery_stuck_empty_locked(recovery);
+	pthread_mutex_unlock(&recovery->lock);
 	recovery_works_drop(recovery, HUGETMPFS_REASON_POLICY);
 	pthread_mutex_lock(&recovery->lock);
-	while ((request = STAILQ_FIRST(&recovery->offered_ones))) {
-		STAILQ_REMOVE_HEAD(&recovery->offered_ones, prepare_entry);
+	while ((request = recovery_request_next_locked(
+			&recovery->offered_ones))) {
+		recovery_request_claim_locked(recovery, request, NULL);
 		recovery_request_complete_locked(recovery, request, -EPERM);
 	}
-	while ((request = STAILQ_FIRST(&recovery->asked_for))) {
-		STAILQ_REMOVE_HEAD(&recovery->asked_for, prepare_entry);
+	while ((request = recovery_request_next_locked(&recovery->asked_for))) {
+		recovery_request_claim_locked(recovery, request, NULL);
 		pthread_mutex_unlock(&recovery->lock);
-		recovery_request_prepare(recovery, request);
+		recovery_request_prepare(recovery, request, NULL);
 		pthread_mutex_lock(&recovery->lock);
 	}
 	pthread_mutex_unlock(&recovery->lock);

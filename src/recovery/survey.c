@@ -95,25 +95,24 @@ static int recovery_survey_mapper(struct recovery_survey *survey,
 	return ret;
 }
 
-int recovery_survey_mappers(struct recovery *recovery,
-			    const struct recovery_target *target,
+int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
+			    const struct mm_mappers *mappers,
 			    struct recovery_survey *survey)
 {
-	const struct mm_ops *mm = recovery->mm;
-	const struct mm_mapper *mapper = target->mappers.mapper;
+	const struct mm_ops *mm = thread->recovery->mm;
+	const struct mm_mapper *mapper = mappers->mapper;
 	struct mm_view *views;
 	int ret = 0;
 
-	if (target->mappers.nr == 0 || survey->found == 0)
+	if (mappers->nr == 0 || survey->found == 0)
 		return 0;
 	views = calloc(survey->found, sizeof(*views));
 	if (!views)
 		return -ENOMEM;
-	for (size_t i = 0; i < target->mappers.nr && !ret; i++, mapper++) {
+	for (size_t i = 0; i < mappers->nr && !ret; i++, mapper++) {
 		/* one that is gone or not to be seen is no mapper any more */
-		if (mm->mapper_view(mm->context, mapper, recovery->config.dev,
-				    target->ino, survey->first, survey->found,
-				    views))
+		if (recovery_mapper_view(thread, mapper, ino, survey->first,
+					 survey->found, views))
 			continue;
 		ret = recovery_survey_mapper(
 			survey, mapper, mm->mapper_group(mm->context, mapper),

@@ -7,7 +7,9 @@
  * one more waits. When that number falls, threads end as they become idle.
  *
  * What was asked for by name is taken before all else. The background is taken
- * when the budgets allow it; until then threads wait, and hold nothing.
+ * when the budgets allow it; until then threads wait, and hold nothing. A thread
+ * that is stuck in another process (stuck.c) counts for none, and the next that
+ * waits finds that out.
  */
 #include "recovery/internal.h"
 
@@ -22,6 +24,7 @@ struct recovery_task {
 	struct recovery_request *request; /* to prepare */
 	struct recovery_batch *batch;	  /* if not; of nr works */
 	bool background;
+	bool left; /* nothing: the engine ended without the thread */
 };
 
 static void *recovery_worker(void *arg);
@@ -30,7 +33,7 @@ static unsigned recovery_threads_wanted_locked(const struct recovery *recovery)
 {
 	unsigned works = recovery->settings.recoveries;
 
-	return works ? works + 1 : 0;
+	return works ? works + 1 + recovery_stuck_nr_locked(recovery) : 0;
 }
 
 /* A place for a thread; one that ended gives back its place when joined. */
@@ -94,7 +97,8 @@ int recovery_workers_fit(struct recovery *recovery)
 
 	pthread_mutex_lock(&recovery->lock);
 	recovery_worker_spare_locked(recovery);
-	if (!recovery->nr_threads && recovery->settings.recoveries)
+	if (recovery->nr_threads == recovery_stuck_nr_locked(recovery) &&
+	    recovery->settings.recoveries)
 		ret = recovery_thread_start_locked(recovery);
 	pthread_mutex_unlock(&recovery->lock);
 	return ret;
@@ -156,21 +160,12 @@ static bool recovery_worker_may_take_locked(struct recovery *recovery,
 					    uint64_t *until_ns)
 {
 	*until_ns = 0;
-	if (recovery->busy >= recovery->settings.recoveries)
+	if (recovery->busy - recovery_stuck_nr_locked(recovery) >=
+	    recovery->settings.recoveries)
 		return false;
 	return !STAILQ_EMPTY(&recovery->asked_for) ||
 	       recovery->queue[RECOVERY_ASKED].nr ||
 	       recovery_background_may_locked(recovery, until_ns);
-}
-
-static struct recovery_request *
-recovery_worker_request_locked(struct recovery_prepare *prepare)
-{
-	struct recovery_request *request = STAILQ_FIRST(prepare);
-
-	if (request)
-		STAILQ_REMOVE_HEAD(prepare, prepare_entry);
-	return request;
 }
 
 /* Takes what comes first: recovery_worker_may_take_locked() said so. */
@@ -183,15 +178,17 @@ static void recovery_worker_take_locked(struct recovery *recovery,
 
 	*task = (struct recovery_task){.batch = batch};
 	recovery->busy++;
-	task->request = recovery_worker_request_locked(&recovery->asked_for);
+	task->request = recovery_request_next_locked(&recovery->asked_for);
 	task->background = !task->request &&
 			   !recovery->queue[RECOVERY_ASKED].nr;
 	/* what is offered is looked at first, so that the best is found */
 	if (task->background)
-		task->request = recovery_worker_request_locked(
+		task->request = recovery_request_next_locked(
 			&recovery->offered_ones);
+	batch->thread->request = task->request;
 	if (task->request)
 		return;
+	batch->thread->batch = batch;
 	rank = recovery_queue_rank_locked(recovery);
 	if (task->background)
 		most = recovery_budget_extents(&recovery->settings, most);
@@ -207,17 +204,21 @@ static void recovery_worker_take_locked(struct recovery *recovery,
 static void recovery_worker_wait_locked(struct recovery *recovery,
 					uint64_t until_ns)
 {
-	struct timespec until = {
-		.tv_sec = (time_t) (until_ns / 1000000000),
-		.tv_nsec = (long) (until_ns % 1000000000),
-	};
+	uint64_t watch_ns = recovery_stuck_next_locked(recovery);
+	struct timespec until;
 
+	if (watch_ns && (!until_ns || watch_ns < until_ns))
+		until_ns = watch_ns;
+	until.tv_sec = (time_t) (until_ns / CLOCK_NS_PER_S);
+	until.tv_nsec = (long) (until_ns % CLOCK_NS_PER_S);
 	recovery->idle++;
+	recovery->watching += watch_ns != 0;
 	if (until_ns)
 		pthread_cond_timedwait(&recovery->wake, &recovery->lock,
 				       &until);
 	else
 		pthread_cond_wait(&recovery->wake, &recovery->lock);
+	recovery->watching -= watch_ns != 0;
 	recovery->idle--;
 }
 
@@ -231,6 +232,7 @@ static bool recovery_worker_end_locked(struct recovery_thread *thread)
 		return false;
 	recovery->nr_threads--;
 	thread->exited = true;
+	pthread_cond_signal(&recovery->gone);
 	/* a wake-up that it may have had is for another */
 	pthread_cond_signal(&recovery->wake);
 	return true;
@@ -248,8 +250,11 @@ static bool recovery_worker_next(struct recovery_thread *thread,
 	pthread_mutex_lock(&recovery->lock);
 	for (;;) {
 		over = recovery_worker_end_locked(thread);
-		if (over)
+		if (over) {
+			task->left = thread->left;
 			break;
+		}
+		recovery_stuck_find_locked(recovery);
 		if (recovery_worker_may_take_locked(recovery, &until_ns)) {
 			recovery_worker_take_locked(recovery, batch, task);
 			recovery_worker_spare_locked(recovery);
@@ -275,18 +280,20 @@ static uint64_t recovery_thread_cpu_ns(void)
 	return (uint64_t) used.tv_sec * 1000000000 + (uint64_t) used.tv_nsec;
 }
 
-static void recovery_worker_do(struct recovery *recovery,
+static void recovery_worker_do(struct recovery_thread *thread,
 			       const struct recovery_task *task)
 {
+	struct recovery *recovery = thread->recovery;
 	uint64_t cpu_ns = recovery_thread_cpu_ns();
 
 	if (task->request)
-		recovery_request_prepare(recovery, task->request);
+		recovery_request_prepare(recovery, task->request, thread);
 	else
 		recovery_batch_run(task->batch);
 	cpu_ns = recovery_thread_cpu_ns() - cpu_ns;
 	pthread_mutex_lock(&recovery->lock);
 	recovery->busy--;
+	thread->batch = NULL;
 	if (!task->request)
 		recovery->batches--;
 	if (task->background)
@@ -299,42 +306,80 @@ static void *recovery_worker(void *arg)
 {
 	struct recovery_thread *thread = arg;
 	struct recovery *recovery = thread->recovery;
-	struct recovery_batch batch = {.recovery = recovery};
+	struct recovery_batch batch = {.recovery = recovery, .thread = thread};
 	struct recovery_task task;
 
 	pthread_setname_np(pthread_self(), "recovery");
 	while (recovery_worker_next(thread, &batch, &task)) {
-		recovery_worker_do(recovery, &task);
+		recovery_worker_do(thread, &task);
 		recovery_requests_deliver(recovery);
 	}
+	if (task.left)
+		recovery_put(recovery);
 	return NULL;
 }
 
-/* A thread that is not joined yet, or NULL. */
-static struct recovery_thread *
-recovery_thread_left_locked(struct recovery *recovery)
+/* Whether a thread is to end before the engine does; *until_ns: at the latest. */
+static bool recovery_thread_is_awaited_locked(const struct recovery_thread *thread,
+					      uint64_t now_ns,
+					      uint64_t *until_ns)
 {
-	for (unsigned i = 0; i < RECOVERY_MAX_THREADS; i++) {
-		if (recovery->threads[i].used && recovery->threads[i].started)
-			return &recovery->threads[i];
-	}
-	return NULL;
+	*until_ns = 0;
+	return thread->used && !thread->exited &&
+	       !recovery_thread_is_stuck_locked(thread, now_ns, until_ns);
 }
 
-void recovery_workers_stop(struct recovery *recovery)
+/* Waits until all have ended but those that are stuck. */
+static void recovery_workers_wait_locked(struct recovery *recovery)
+{
+	struct recovery_thread *thread = recovery->threads;
+	struct timespec until;
+	uint64_t until_ns;
+
+	while (thread < recovery->threads + RECOVERY_MAX_THREADS) {
+		if (!recovery_thread_is_awaited_locked(thread, clock_now_ns(),
+						       &until_ns)) {
+			thread++;
+			continue;
+		}
+		until.tv_sec = (time_t) (until_ns / CLOCK_NS_PER_S);
+		until.tv_nsec = (long) (until_ns % CLOCK_NS_PER_S);
+		if (until_ns)
+			pthread_cond_timedwait(&recovery->gone,
+					       &recovery->lock, &until);
+		else
+			pthread_cond_wait(&recovery->gone, &recovery->lock);
+		/* one may have started another */
+		thread = recovery->threads;
+	}
+}
+
+unsigned recovery_workers_stop(struct recovery *recovery)
 {
 	struct recovery_thread *thread;
+	unsigned left = 0;
 
 	pthread_mutex_lock(&recovery->lock);
 	recovery->stopping = true;
 	pthread_cond_broadcast(&recovery->wake);
 	pthread_cond_broadcast(&recovery->pause);
-	/* while one is being started, the one that does it is found here */
-	while ((thread = recovery_thread_left_locked(recovery))) {
+	recovery_workers_wait_locked(recovery);
+	for (unsigned i = 0; i < RECOVERY_MAX_THREADS; i++) {
+		thread = &recovery->threads[i];
+		if (!thread->used)
+			continue;
+		if (!thread->exited) {
+			thread->left = true;
+			recovery->refs++;
+			left++;
+			pthread_detach(thread->id);
+			continue;
+		}
 		pthread_mutex_unlock(&recovery->lock);
 		pthread_join(thread->id, NULL);
 		pthread_mutex_lock(&recovery->lock);
 		thread->used = false;
 	}
 	pthread_mutex_unlock(&recovery->lock);
+	return left;
 }

@@ -21,6 +21,7 @@ struct engine {
 	struct fake_mm fake;
 	struct recovery_counters counters;
 	struct recovery_latencies *latencies; /* may be NULL */
+	unsigned patience_ms;		      /* 0: no end of it */
 	struct recovery *recovery;
 	struct recovery_file file;
 };
@@ -40,7 +41,12 @@ struct caller {
 static inline void engine_start(struct engine *engine, unsigned recoveries)
 {
 	struct recovery_config config = {.pause_us = 1,
-					 .latencies = engine->latencies};
+					 .latencies = engine->latencies,
+					 .patience_ms = engine->patience_ms};
+
+	/* a test that is slow is not stuck */
+	if (!config.patience_ms)
+		config.patience_ms = UINT32_MAX;
 
 	recovery_settings_init(&config.settings);
 	config.settings.recoveries = recoveries;
@@ -55,7 +61,10 @@ static inline void engine_start(struct engine *engine, unsigned recoveries)
 
 static inline void engine_stop(struct engine *engine)
 {
-	recovery_destroy(engine->recovery);
+	unsigned left = recovery_destroy(engine->recovery);
+
+	if (!engine->patience_ms)
+		assert_int_equal(left, 0);
 	close(engine->file.fd);
 	fake_mm_destroy(&engine->fake);
 }

@@ -456,26 +456,25 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 	fake_nodes_init(fake);
 }
 
-static unsigned fake_mm_watches(struct fake_mm *fake)
+/* Whether something of the engine's is left. */
+static bool fake_mm_in_use(struct fake_mm *fake)
 {
-	unsigned watches;
+	bool in_use;
 
 	pthread_mutex_lock(&fake->lock);
-	watches = fake->watches;
+	in_use = fake->windows || fake->mappers_found || fake->watches;
 	pthread_mutex_unlock(&fake->lock);
-	return watches;
+	return in_use;
 }
 
 void fake_mm_destroy(struct fake_mm *fake)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
 
-	/* a look that has answered may hold its watch for a moment more */
-	for (int i = 0; i < 10000 && fake_mm_watches(fake); i++)
+	/* a thread that was left behind may hold things for a moment more */
+	for (int i = 0; i < 10000 && fake_mm_in_use(fake); i++)
 		nanosleep(&nap, NULL);
-	/* nothing of the engine may be left */
-	assert(fake->windows == 0 && fake->mappers_found == 0 &&
-	       fake->watches == 0);
+	assert(!fake_mm_in_use(fake));
 	pthread_mutex_destroy(&fake->lock);
 }
 

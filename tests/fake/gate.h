@@ -17,14 +17,27 @@ static struct {
 	enum fake_op op;
 	uint64_t index;
 	bool armed;
+	unsigned pass;	/* that many go through */
+	unsigned catch; /* then so many are held, 0: all */
+	unsigned came;
 	unsigned waiting;
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+
+/* Whether who comes now is held. */
+static inline bool gate_holds(enum fake_op op, uint64_t index)
+{
+	if (!gate.armed || op != gate.op || index != gate.index)
+		return false;
+	gate.came++;
+	return gate.came > gate.pass &&
+	       (!gate.catch || gate.came <= gate.pass + gate.catch);
+}
 
 static inline void gate_hook(void *arg, enum fake_op op, uint64_t index)
 {
 	(void) arg;
 	pthread_mutex_lock(&gate.lock);
-	if (gate.armed && op == gate.op && index == gate.index) {
+	if (gate_holds(op, index)) {
 		gate.waiting++;
 		pthread_cond_broadcast(&gate.cond);
 		while (gate.armed)
@@ -39,8 +52,18 @@ static inline void gate_close(struct fake_mm *fake, enum fake_op op,
 {
 	gate.op = op;
 	gate.index = index;
+	gate.pass = gate.catch = gate.came = 0;
 	gate.armed = true;
 	fake->hook = gate_hook;
+}
+
+/* The same for one alone, after some others. */
+static inline void gate_close_for_one(struct fake_mm *fake, enum fake_op op,
+				      uint64_t index, unsigned pass)
+{
+	gate_close(fake, op, index);
+	gate.pass = pass;
+	gate.catch = 1;
 }
 
 static inline void gate_wait(void)

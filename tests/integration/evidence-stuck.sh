@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # An application whose address space is locked for as long as it likes holds up
-# neither what is recovered for others, on the same file too, nor requests.
+# neither what is recovered for others, on the same file too, nor requests, nor
+# the end of the daemon; also where only one work may be under way.
 # timeout: 300
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
@@ -23,7 +24,7 @@ is_pmd_mapped() # NAME PATH
 
 # A file server that will not answer: a mount whose data goes through a daemon
 # that is stopped.
-mount_start size=256M,huge=never
+mount_start size=256M,huge=never,recoveries=1
 mount_start size=16M,passthrough=off "$HT_DIR/server"
 server=$(mount_daemon "$HT_DIR/server")
 truncate -s 1M "$HT_DIR/server/page"
@@ -53,19 +54,32 @@ app_start shared -a "$MNT/shared"
 app_start other -a "$MNT/other"
 app_do shared touch
 app_do other touch
-wait_for 30 is_pmd_mapped other "$MNT/other"
-wait_for 30 is_pmd_mapped shared "$MNT/shared"
+wait_for 60 is_pmd_mapped other "$MNT/other"
+wait_for 60 is_pmd_mapped shared "$MNT/shared"
 # what is asked for is answered, too
 build "$MNT/asked"
-assert_eq "$(timeout 20 "$EXTENTS" recover "$MNT/asked" |
+assert_eq "$(timeout 60 "$EXTENTS" recover "$MNT/asked" |
 	awk '{ printf "%s ", $3 }')" "$(words done $extents)" "a request"
 
-# a look has met it by now, or does at the next one, and says so
+# a look has met it by now, or does at the next one, and says so; so has a worker
 was_met()
 {
-	[ "$("$HUGETMPFSCTL" counters --json "$MNT" | jq .scan_stuck)" -ge 1 ]
+	"$HUGETMPFSCTL" counters --json "$MNT" |
+		jq -e '.scan_stuck >= 1 and .worker_stuck >= 1' >"$HT_DIR/met"
 }
 wait_for 90 was_met
+
+# nor does the end of the daemon wait for those that are stuck
+mountpoint -q "$cleanup_fusectl" ||
+	mount -t fusectl none "$cleanup_fusectl"
+keeper=$(mount_keeper)
+daemon=$(mount_daemon)
+cleanup_abort "$MNT"
+wait_for 60 is_gone "$daemon"
+wait_for 60 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
+if timeout 2 cat "/proc/$stuck/smaps" >"$HT_DIR/smaps" 2>&1; then
+	fail "the address space was not locked to the end"
+fi
 
 kill -CONT "$server"
 wait "$reader" || : # the page may not be readable after all
@@ -75,3 +89,5 @@ exec {in}>&- {out}<&-
 wait "$stuck"
 app_stop shared
 app_stop other
+kill "$keeper"
+wait_for 30 is_gone "$keeper"
