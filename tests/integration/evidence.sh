@@ -6,7 +6,7 @@
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
 
-extents=64
+extents=$(scaled 64 8)
 HT_RECOVER=yes
 
 # Random content in small pages, as huge=never leaves no others.

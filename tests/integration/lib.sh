@@ -12,7 +12,8 @@
 # HT_BUILD names the build tree (found by itself in build/ or at the top),
 # HT_DIR is the test's own folder: whatever it makes lies there, with one
 # hugetmpfs at $MNT. Helper programs tests/integration/X.c are built as
-# $HT_BUILD/tests/integration/X. A line "# sanitized" makes contrib/check run
+# $HT_BUILD/tests/integration/X. HT_SCALE=N makes what is large or long in some
+# tests N times smaller, for slow machines. A line "# sanitized" makes contrib/check run
 # the test with AddressSanitizer as well, "# sanitized threads" also with
 # ThreadSanitizer.
 set -Eeuo pipefail
@@ -220,6 +221,14 @@ is_stopped() # PID
 	! grep -h '^State:' "/proc/$1/task/"*/status | grep -qv 'T (stopped)'
 }
 
+# NUMBER, or the HT_SCALEth part of it, but not less than LEAST.
+scaled() # NUMBER LEAST
+{
+	local number=$(($1 / ${HT_SCALE:-1}))
+
+	echo $((number > $2 ? number : $2))
+}
+
 # ---- the mount ----
 
 # Mounts the hugetmpfs that was built, with "-o OPTIONS", at $MNT, or at the
@@ -367,11 +376,23 @@ cgroup_limit() # DIR BYTES|max
 	local bytes=$2
 
 	if [ -e "$1/memory.max" ]; then
+		# the kernel kills where that is not low enough already
+		echo "$bytes" >"$1/memory.high"
+		[ "$bytes" = max ] ||
+			wait_for 60 ht_cgroup_is_below "$1" "$bytes"
 		echo "$bytes" >"$1/memory.max"
+		echo max >"$1/memory.high"
 		return
 	fi
 	[ "$bytes" != max ] || bytes=-1
 	echo "$bytes" >"$1/memory.limit_in_bytes"
+}
+
+# Each time that the limit is written the kernel tries to get below it.
+ht_cgroup_is_below() # DIR BYTES
+{
+	echo "$2" >"$1/memory.high"
+	[ "$(cat "$1/memory.current")" -le "$2" ]
 }
 
 # Runs COMMAND in place of this shell, inside the cgroup: use in ( ).

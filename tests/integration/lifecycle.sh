@@ -58,16 +58,17 @@ while_it_serves()
 
 echo "serves, and is gone after umount"
 mkdir "$MNT"
+mib=$(scaled 512 64)
 before=$(meminfo_kib Shmem)
 # captures the output: whoever keeps it open makes this wait
 assert_eq "$(ulimit -S -f 10; "$HUGETMPFS" -o size=1G "$MNT" 2>&1)" "" "output"
 while_it_serves
-dd if=/dev/zero of="$MNT/file" bs=1M count=512 status=none
-assert_ge "$(meminfo_kib Shmem)" $((before + 400 * 1024)) "Shmem in use"
+dd if=/dev/zero of="$MNT/file" bs=1M count=$mib status=none
+assert_ge "$(meminfo_kib Shmem)" $((before + mib * 800)) "Shmem in use"
 ends_by umount "$MNT"
 is_given_back()
 {
-	[ "$(meminfo_kib Shmem)" -le $((before + 200 * 1024)) ]
+	[ "$(meminfo_kib Shmem)" -le $((before + mib * 400)) ]
 }
 wait_for 10 is_given_back
 

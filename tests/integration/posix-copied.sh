@@ -21,5 +21,5 @@ known_differences=(
 
 mount_start $POSIX_LARGE,passthrough=off
 mount_start $POSIX_SMALL,passthrough=off "$HT_DIR/small"
-POSIX_ENTRIES=5000 posix_run "$MNT" "$HT_DIR/small"
+POSIX_ENTRIES=$(scaled 5000 500) posix_run "$MNT" "$HT_DIR/small"
 posix_judge "${known_differences[@]}"

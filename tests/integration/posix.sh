@@ -17,7 +17,7 @@ echo "on tmpfs:"
 mkdir "$HT_DIR"/{tmpfs,small}
 mount -t tmpfs -o $POSIX_LARGE ht-tmpfs "$HT_DIR/tmpfs"
 mount -t tmpfs -o $POSIX_SMALL ht-small "$HT_DIR/small"
-POSIX_ENTRIES=5000 posix_run "$HT_DIR/tmpfs" "$HT_DIR/small"
+POSIX_ENTRIES=$(scaled 5000 500) posix_run "$HT_DIR/tmpfs" "$HT_DIR/small"
 [ ${#failed[@]} = 0 ] || fail "not true of tmpfs: ${failed[*]}"
 umount "$HT_DIR/tmpfs" "$HT_DIR/small"
 
@@ -25,5 +25,5 @@ echo "on hugetmpfs:"
 export POSIX_TIMEOUT_S=300 # for the directory of many entries
 mount_start $POSIX_LARGE
 mount_start $POSIX_SMALL "$HT_DIR/small"
-POSIX_ENTRIES=${POSIX_ENTRIES:-100000} posix_run "$MNT" "$HT_DIR/small"
+POSIX_ENTRIES=${POSIX_ENTRIES:-$(scaled 100000 500)} posix_run "$MNT" "$HT_DIR/small"
 posix_judge "${known_differences[@]}"

@@ -8,7 +8,7 @@
 . "${0%/*}/app.inc"
 
 HT_RECOVER=yes
-mib=${HT_STORM_MIB:-512}
+mib=${HT_STORM_MIB:-$(scaled 512 64)}
 extents=$((mib / 2))
 
 is_whole()

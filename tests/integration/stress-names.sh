@@ -7,7 +7,7 @@
 . "${0%/*}/lib.sh"
 
 stress=$HT_BUILD/tests/integration/stress-names
-seconds=${HT_STRESS_SECONDS:-30}
+seconds=${HT_STRESS_SECONDS:-$(scaled 30 4)}
 
 mount_start size=256M,mode=1777
 # what cannot fail proves nothing: a name that is gone must be found

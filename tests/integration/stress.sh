@@ -8,7 +8,7 @@
 . "${0%/*}/lib.sh"
 
 stress=$HT_BUILD/tests/integration/stress
-seconds=${HT_STRESS_SECONDS:-30}
+seconds=${HT_STRESS_SECONDS:-$(scaled 30 4)}
 
 # Fails, and shows the seed, when a byte is lost.
 run_stress() # ARG...

@@ -8,5 +8,5 @@
 
 mount_start size=64M
 "$HT_BUILD/tests/integration/takeover-steps" "$(mount_keeper)" "$MNT" \
-	"${HT_TAKEOVER_STRIDE:-4}" ||
+	"${HT_TAKEOVER_STRIDE:-$((4 * ${HT_SCALE:-1}))}" ||
 	fail "an operation was not as if nothing had happened"

@@ -7,7 +7,7 @@
 . "${0%/*}/lib.sh"
 
 takeover=$HT_BUILD/tests/integration/takeover
-kills=${HT_TAKEOVER_KILLS:-50}
+kills=${HT_TAKEOVER_KILLS:-$(scaled 50 5)}
 
 inodes_used()
 {
