@@ -23,6 +23,7 @@ bool procmaps_parse(const char *text, struct procmaps_line *line)
 		.ino = ino,
 		.dev = makedev(dev_major, dev_minor),
 		.shared = perms[3] == 's',
+		.readable = perms[0] == 'r',
 	};
 	return true;
 }

@@ -16,6 +16,7 @@ struct procmaps_line {
 	uint64_t ino;	 /* 0: none */
 	dev_t dev;
 	bool shared;
+	bool readable;
 };
 
 /* False for what is no such line. */

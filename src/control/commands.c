@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "control/answer.h"
+#include "control/processes.h"
 #include "control/scan.h"
 #include "control/server.h"
 #include "control/trace.h"
@@ -164,14 +165,6 @@ static void add_space(const struct control_config *config,
 	}
 }
 
-static void add_sandbox(const struct control_config *config,
-			struct answer *answer)
-{
-	answer_line(answer, "seccomp", "%s", config->seccomp);
-	if (config->capabilities)
-		answer_line(answer, "capabilities", "%s", config->capabilities);
-}
-
 /* Everything but what a scan finds. */
 static void add_mount(const struct control_config *config,
 		      struct answer *answer)
@@ -190,7 +183,7 @@ static void add_mount(const struct control_config *config,
 	free(options);
 	answer_line(answer, "passthrough", "%s",
 		    config->passthrough ? "on" : "off");
-	add_sandbox(config, answer);
+	processes_add(config, answer);
 	add_settings(config, answer);
 	add_interfaces(config, answer);
 	recovery_load(config->recovery, &load);

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memlock.h"
 #include "control/answer.h"
 #include "control/peer.h"
 #include "namespace/table.h"
@@ -140,6 +141,7 @@ static void *control_thread(void *arg)
 	struct pollfd fds[2 + MAX_PEERS];
 	struct control *control = arg;
 
+	memlock_stack();
 	for (;;) {
 		bool accepting = clock_now_ns() >= control->accept_after_ns;
 		unsigned nr = control->nr_peers;

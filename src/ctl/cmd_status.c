@@ -170,6 +170,25 @@ static void print_latencies(const json_t *status)
 	}
 }
 
+/* "memory_lock   on: 3.0 MiB by the keeper, 9.1 MiB by the daemon" */
+static void print_locked(const json_t *status)
+{
+	const json_t *state = json_object_get(status, "memory_lock");
+	char keeper[SHOW_SIZE_BYTES], daemon[SHOW_SIZE_BYTES];
+
+	printf("%-14s%s: %s by the keeper, %s by the daemon\n", "memory_lock",
+	       json_string_value(state) ? json_string_value(state) : "unknown",
+	       show_size((double) integer_of(status, "keeper_locked_bytes"),
+			 keeper),
+	       show_size((double) integer_of(status, "daemon_locked_bytes"),
+			 daemon));
+	printf("%-14s%lld of the keeper, %lld of the daemon\n", "oom_score_adj",
+	       (long long) json_integer_value(
+		       json_object_get(status, "keeper_oom_score_adj")),
+	       (long long) json_integer_value(
+		       json_object_get(status, "daemon_oom_score_adj")));
+}
+
 static void print_status(json_t *status)
 {
 	const char *key;
@@ -188,6 +207,7 @@ static void print_status(json_t *status)
 		       "off: mappings will not be huge");
 	print_text(status, "seccomp");
 	print_text(status, "capabilities");
+	print_locked(status);
 	printf("%-14s%" PRIu64 " queued, %" PRIu64 " running of at most %" PRIu64
 	       "\n", "recovery", integer_of(status, "queued"),
 	       integer_of(status, "running"),

@@ -15,7 +15,7 @@
 #include "ctl/mount.h"
 
 /* Where each key of the answer goes. */
-enum status_kind { STATUS_TEXT, STATUS_INTEGER, STATUS_ON_OFF };
+enum status_kind { STATUS_TEXT, STATUS_INTEGER, STATUS_SIGNED, STATUS_ON_OFF };
 
 static const struct status_key {
 	const char *key;
@@ -29,6 +29,11 @@ static const struct status_key {
 	{ "passthrough", STATUS_ON_OFF },
 	{ "seccomp", STATUS_TEXT },
 	{ "capabilities", STATUS_TEXT },
+	{ "memory_lock", STATUS_TEXT },
+	{ "keeper_locked_bytes", STATUS_INTEGER },
+	{ "daemon_locked_bytes", STATUS_INTEGER },
+	{ "keeper_oom_score_adj", STATUS_SIGNED },
+	{ "daemon_oom_score_adj", STATUS_SIGNED },
 	{ "recoveries", STATUS_INTEGER },
 	{ "queued", STATUS_INTEGER },
 	{ "running", STATUS_INTEGER },
@@ -145,12 +150,25 @@ err_latency:
 	return -EPROTO;
 }
 
+static int set_signed(json_t *status, const char *key, const char *value)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (end == value || *end)
+		return -EPROTO;
+	json_set(status, key, json_integer(number));
+	return 0;
+}
+
 static int set_key(json_t *status, const struct status_key *key,
 		   const char *value)
 {
 	switch (key->kind) {
 	case STATUS_INTEGER:
 		return set_integer(status, key->key, value);
+	case STATUS_SIGNED:
+		return set_signed(status, key->key, value);
 	case STATUS_ON_OFF:
 		json_set(status, key->key, json_boolean(!strcmp(value, "on")));
 		return 0;

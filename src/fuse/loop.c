@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memlock.h"
 #include "fuse/ops.h"
 #include "namespace/creds.h"
 
@@ -151,6 +152,7 @@ static bool serve_one(struct loop *loop, struct journal_slot *slot)
 	loop_handle(server, slot);
 	journal_clear(slot);
 	atomic_fetch_sub(&server->config.pause->nr_busy, 1);
+	memlock_heap();
 	atomic_fetch_add(&loop->nr_idle, 1);
 	return !fuse_session_exited(server->session);
 }
@@ -167,6 +169,7 @@ static void *serve(void *arg)
 		fuse_session_exit(loop->server->session);
 		loop->server->error = ret;
 	}
+	memlock_stack();
 	journal_prepare(worker->slot);
 	journal_use(worker->slot, false);
 	while (!ret && serve_one(loop, worker->slot))

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/oom.h"
 
 #define NR_FDS	     (CHILD_END_FD - CHILD_FUSE_FD)
 #define ABOVE_ALL_FDS 64 /* where fds wait while their places are taken */
@@ -86,6 +87,8 @@ static int run_in_child(const struct child_config *config, char **argv,
 	setpgid(0, 0);
 	set_limits();
 	set_signals();
+	/* the daemon sees to that itself, from what it was for all of us */
+	oom_unprotect();
 	ret = place_fds(fds, &program_fd);
 	if (ret)
 		return ret;

@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/oom.h"
+
 /* File handles of cgroups are their inode number (kernfs). */
 #define CHARGE_HANDLE_TYPE 0xfe
 
@@ -329,6 +331,8 @@ static _Noreturn void child_run(const struct child *child)
 	int ret;
 
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* or at the group's limit somebody else in it would be killed */
+	oom_unprotect();
 	if (child->procs >= 0 && write(child->procs, "0", 1) != 1)
 		_exit(errno == EIO ? EINVAL : errno);
 	/* above all the FUSE device must not outlive the daemon in here */

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include "base/oom.h"
+
 /* What the probes work on: a file of one extent in a window. */
 struct mm_probe {
 	struct mm *mm;
@@ -72,6 +74,7 @@ static bool mm_probe_process_collapse(struct mm_probe *probe)
 		return false;
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		oom_unprotect();
 		while (getppid() == parent)
 			pause();
 		_exit(0);

@@ -23,6 +23,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/memlock.h"
+
+/*
+ * The memory of slots in use is locked, so many slots at a time, and no more
+ * than these: 144 bytes each.
+ */
+#define LOCK_SLOTS UINT32_C(1024)
+#define LOCK_MAX_SLOTS (UINT32_C(1) << 21)
+
+_Static_assert(LOCK_SLOTS * sizeof(struct inode) % 4096 == 0 &&
+		       LOCK_MAX_SLOTS % LOCK_SLOTS == 0,
+	       "whole pages are locked");
+
 #define NR_LOCKS 256
 #define FIRST_BUCKETS 4096u
 
@@ -35,6 +48,7 @@ struct inodes {
 	uint32_t nr_buckets; /* a power of two */
 	uint32_t free_slot;  /* head of the chain of free slots, 0 is none */
 	uint32_t fresh_slot; /* slots from here on were never looked at */
+	uint32_t locked_slot; /* nor is the memory of those from here locked */
 	uint64_t count;
 	struct mapped *mapped; /* files that are mapped and were forgotten */
 	pthread_mutex_t locks[NR_LOCKS]; /* inode_lock(), by slot */
@@ -114,6 +128,8 @@ static void buckets_grow(struct inodes *inodes)
 		return;
 	inodes->buckets = wider;
 	inodes->nr_buckets *= 2;
+	if (inodes->nr_buckets <= LOCK_MAX_SLOTS)
+		memlock_range(wider, inodes->nr_buckets * sizeof(*wider));
 	free(old);
 	for (uint32_t slot = 1; slot < inodes->fresh_slot; slot++)
 		if (record_is_used(table_record(inodes->table, slot)))
@@ -133,6 +149,23 @@ static int inode_reset(struct inodes *inodes, uint32_t slot)
 	return fd;
 }
 
+/* Locks the memory of the slots up to the fresh ones. Under the mutex. */
+static void lock_slots(struct inodes *inodes)
+{
+	uint32_t from = inodes->locked_slot, to = inodes->fresh_slot;
+
+	to = (to + LOCK_SLOTS - 1) / LOCK_SLOTS * LOCK_SLOTS;
+	if (to > LOCK_MAX_SLOTS)
+		to = LOCK_MAX_SLOTS;
+	if (to <= from)
+		return;
+	memlock_range(table_record(inodes->table, from),
+		      (to - from) * sizeof(struct table_record));
+	memlock_range(&inodes->inodes[from],
+		      (to - from) * sizeof(*inodes->inodes));
+	inodes->locked_slot = to;
+}
+
 /* A free slot, in no chain any more; or 0 with *ret set. */
 static uint32_t slot_take(struct inodes *inodes, int *ret)
 {
@@ -147,7 +180,9 @@ static uint32_t slot_take(struct inodes *inodes, int *ret)
 		if (*ret)
 			return 0;
 	}
-	return inodes->fresh_slot++;
+	slot = inodes->fresh_slot++;
+	lock_slots(inodes);
+	return slot;
 }
 
 /* Fills a new record, all but its state word, which goes last. */
@@ -513,6 +548,7 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 		pthread_mutex_init(&inodes->locks[i], NULL);
 	journal_redo(table_journal(table), JOURNAL_NR_SLOTS);
 	index_records(inodes);
+	lock_slots(inodes);
 	ret = enter_root(inodes);
 	if (ret)
 		goto err_mapped;

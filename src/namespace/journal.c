@@ -9,6 +9,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/memlock.h"
+
+/* What all replies but listings and data have room in. */
+#define REPLY_BYTES 8192
+
 static __thread struct {
 	struct journal_slot *slot;
 	bool resumed;
@@ -34,10 +39,11 @@ bool journal_is_resumed(void)
 
 void journal_prepare(struct journal_slot *slot)
 {
+	const size_t bytes = offsetof(struct journal_slot, reply) + REPLY_BYTES;
+
 	/* without the right to lock it is at least there for now */
-	if (mlock(slot->request, sizeof(slot->request)))
-		madvise(slot->request, sizeof(slot->request),
-			MADV_POPULATE_WRITE);
+	if (memlock_range(slot, bytes))
+		madvise(slot, bytes, MADV_POPULATE_WRITE);
 }
 
 void journal_set(_Atomic uint64_t *word, uint64_t value)

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memlock.h"
 #include "base/log.h"
 #include "recovery/backoff.h"
 #include "recovery/internal.h"
@@ -292,6 +293,7 @@ static void *recovery_scan_thread(void *arg)
 	bool tick, stopping = false;
 
 	pthread_setname_np(pthread_self(), "recovery-scan");
+	memlock_stack();
 	while (!stopping) {
 		pthread_mutex_lock(&scan->lock);
 		tick = recovery_scan_wait_locked(scan);

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/memlock.h"
 
 /* What a worker took. */
 struct recovery_task {
@@ -310,6 +311,7 @@ static void *recovery_worker(void *arg)
 	struct recovery_task task;
 
 	pthread_setname_np(pthread_self(), "recovery");
+	memlock_stack();
 	while (recovery_worker_next(thread, &batch, &task)) {
 		recovery_worker_do(thread, &task);
 		recovery_requests_deliver(recovery);

@@ -15,14 +15,19 @@
 #include <sys/prctl.h>
 
 #include "base/log.h"
+#include "base/memlock.h"
+#include "base/oom.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/filter.h"
 
 static char filter_state[80] = "off: not yet";
 
+/* Who starts this without a privilege sees it in the status. */
 static void warn(const char *what, int ret)
 {
-	if (ret)
+	if (ret == -EPERM || ret == -EACCES)
+		log_debug(KEEPER, "cannot %s: %s", what, strerror(-ret));
+	else if (ret)
 		log_warning("cannot %s: %s", what, strerror(-ret));
 }
 
@@ -56,6 +61,9 @@ static void enter_filter(bool debugging)
 
 void sandbox_enter_daemon(bool debugging)
 {
+	/* to be killed is no harm to anybody; what has leaked comes back then */
+	warn("lower oom_score_adj", oom_protect(OOM_SCORE_SELDOM));
+	warn("lock memory", memlock_process());
 	warn("give up all capabilities that are not needed",
 	     capabilities_limit_daemon());
 	if (!debugging)
@@ -65,6 +73,9 @@ void sandbox_enter_daemon(bool debugging)
 
 void sandbox_enter_keeper(void)
 {
+	/* its death would be the end of the files, and give little back */
+	warn("lower oom_score_adj", oom_protect(OOM_SCORE_NEVER));
+	warn("lock memory", memlock_process_for_good());
 	warn("give up all capabilities that are not needed",
 	     capabilities_limit_keeper());
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
