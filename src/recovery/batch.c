@@ -134,18 +134,30 @@ static int recovery_batch_survey(struct recovery_batch *batch)
 				       &batch->target->mappers, survey);
 }
 
+static struct team_policy recovery_item_policy(struct recovery_batch *batch,
+					       const struct recovery_item *item)
+{
+	struct recovery *recovery = batch->recovery;
+	bool bounded;
+
+	pthread_mutex_lock(&recovery->lock);
+	bounded = item->work->bounded;
+	pthread_mutex_unlock(&recovery->lock);
+	return recovery_policy(recovery, bounded);
+}
+
 /* Begins the teams, or takes those up again that are to be retried. */
 static void recovery_batch_begin(struct recovery_batch *batch)
 {
 	struct recovery *recovery = batch->recovery;
-	struct team_policy policy = recovery_policy(recovery,
-						    batch->background);
 	struct recovery_survey *survey = &batch->survey;
 	struct recovery_item *item;
+	struct team_policy policy;
 	uint64_t i;
 
 	for (item = batch->items; item < batch->items + batch->nr; item++) {
 		i = item->work->index - survey->first;
+		policy = recovery_item_policy(batch, item);
 		team_begin(&item->team, item->work->index, &survey->facts[i],
 			   &policy);
 		item->mm = survey->mms[i];
@@ -178,15 +190,16 @@ static void recovery_batch_passes(struct recovery_batch *batch)
 /* The one whole retry, for those that ended as busy. */
 static bool recovery_batch_retry(struct recovery_batch *batch)
 {
-	struct team_policy policy = recovery_policy(batch->recovery,
-						    batch->background);
+	struct team_policy policy;
 	struct recovery_item *item;
 	bool any = false;
 
 	for (item = batch->items; item < batch->items + batch->nr; item++) {
 		if (item->team.reason != HUGETMPFS_REASON_NOT_ASKED ||
-		    recovery_item_look(batch, item) ||
-		    !team_retry(&item->team, &item->team.now, &policy))
+		    recovery_item_look(batch, item))
+			continue;
+		policy = recovery_item_policy(batch, item);
+		if (!team_retry(&item->team, &item->team.now, &policy))
 			continue;
 		recovery_count(batch->recovery, RECOVERY_COUNT_recov_retried,
 			       1);

@@ -115,6 +115,7 @@ struct recovery_work {
 	uint64_t payer;		     /* lock; of recovery_file, 0 if one is 0 */
 	enum recovery_rank rank;     /* lock; constant once it is taken */
 	bool asked;		     /* lock; for by name: payer is theirs */
+	bool bounded; /* lock; max_holes holds: all that wait want it so */
 	bool taken;		     /* lock; by a worker */
 	bool hashed;		     /* lock; new requests can join it */
 	atomic_bool released;	     /* its pages are about to be taken */
@@ -290,6 +291,14 @@ struct recovery {
 	struct recovery_trace trace;
 };
 
+/* Whether max_holes holds for it. */
+static inline bool
+recovery_request_is_bounded(const struct recovery_request *request)
+{
+	return request->background ||
+	       request->flags & HUGETMPFS_RECOVER_BOUNDED;
+}
+
 static inline void recovery_count(struct recovery *recovery,
 				  enum recovery_counter which, uint64_t n)
 {
@@ -306,8 +315,8 @@ int recovery_offer_if(struct recovery *recovery,
 		      uint32_t nr, recovery_wants_fn *wants,
 		      recovery_done_fn *done, void *arg);
 
-/* What may be done to an extent. Takes the lock. */
-struct team_policy recovery_policy(struct recovery *recovery, bool background);
+/* What may be done to an extent; bounded by max_holes. Takes the lock. */
+struct team_policy recovery_policy(struct recovery *recovery, bool bounded);
 
 /* policy.c: what holds for an open file of the backing. */
 enum recovery_recover

@@ -95,17 +95,48 @@ static void recovery_queue_make_locked(struct recovery *recovery,
 	*bucket = work;
 }
 
+void recovery_queue_renew_locked(struct recovery *recovery,
+				 struct recovery_work *old)
+{
+	struct recovery_work *work = old->waits ? malloc(sizeof(*work)) : NULL;
+	struct recovery_wait *wait;
+
+	if (!work)
+		return;
+	recovery_queue_unhash_locked(recovery, old);
+	recovery_queue_make_locked(recovery, old->target, old->index, work);
+	work->payer = old->payer;
+	work->asked = old->asked;
+	work->bounded = old->bounded;
+	work->rank = old->rank;
+	TAILQ_INSERT_HEAD(&recovery->queue[work->rank].works, work,
+			  queue_entry);
+	recovery->queue[work->rank].nr++;
+	recovery_count(recovery, RECOVERY_COUNT_work_queued, 1);
+	work->waits = old->waits;
+	for (wait = work->waits; wait; wait = wait->next)
+		wait->work = work;
+	old->waits = NULL;
+	atomic_store(&old->unwanted, true);
+}
+
 /*
  * The work that one of the rank can join. One of the background that is under
  * way is none for who asks by name: it is about to end by what holds there. It
- * is given up for a new one.
+ * is given up for a new one. So is one that max_holes holds for, when it does
+ * not for who comes; who waits for that goes along.
  */
 static struct recovery_work *recovery_queue_join_locked(
 	struct recovery *recovery, uint64_t ino, uint64_t index,
-	enum recovery_rank rank)
+	enum recovery_rank rank, bool bounded)
 {
 	struct recovery_work *work = recovery_queue_find(recovery, ino, index);
 
+	if (work && work->taken && work->rank == rank && work->bounded &&
+	    !bounded) {
+		recovery_queue_renew_locked(recovery, work);
+		work = recovery_queue_find(recovery, ino, index);
+	}
 	if (!work || work->rank <= rank)
 		return work;
 	if (!work->taken) {
@@ -121,13 +152,17 @@ static struct recovery_work *recovery_queue_join_locked(
 }
 
 /*
- * At whose expense holes may be filled, when one more waits for the work: an
- * admin among those that ask allows it, several users do not; the background
- * has no say in a work that was asked for.
+ * How many holes may be filled, and at whose expense, when one more waits for
+ * the work: an admin among those that ask allows it, several users do not; who
+ * asks for any number gets it for all. The background has no say in a work that
+ * was asked for.
  */
-static void recovery_work_join_payer(struct recovery_work *work,
-				     const struct recovery_request *request)
+static void recovery_work_join(struct recovery_work *work,
+			       const struct recovery_request *request)
 {
+	bool bounded = recovery_request_is_bounded(request);
+
+	work->bounded = work->waits ? work->bounded && bounded : bounded;
 	if (request->background)
 		return;
 	if (work->asked && work->payer && request->payer &&
@@ -151,7 +186,9 @@ bool recovery_queue_add_locked(struct recovery *recovery,
 	struct recovery_work *work;
 	bool joined;
 
-	work = recovery_queue_join_locked(recovery, target->ino, index, rank);
+	work = recovery_queue_join_locked(
+		recovery, target->ino, index, rank,
+		recovery_request_is_bounded(wait->request));
 	joined = work != NULL;
 	if (!joined) {
 		work = *spare;
@@ -159,7 +196,7 @@ bool recovery_queue_add_locked(struct recovery *recovery,
 		recovery_queue_make_locked(recovery, target, index, work);
 		recovery_queue_insert_locked(recovery, work, rank);
 	}
-	recovery_work_join_payer(work, wait->request);
+	recovery_work_join(work, wait->request);
 	wait->work = work;
 	wait->next = work->waits;
 	work->waits = wait;
@@ -240,30 +277,6 @@ void recovery_queue_finish_locked(struct recovery *recovery,
 	}
 	recovery->running--;
 	free(work);
-}
-
-void recovery_queue_renew_locked(struct recovery *recovery,
-				 struct recovery_work *old)
-{
-	struct recovery_work *work = old->waits ? malloc(sizeof(*work)) : NULL;
-	struct recovery_wait *wait;
-
-	if (!work)
-		return;
-	recovery_queue_unhash_locked(recovery, old);
-	recovery_queue_make_locked(recovery, old->target, old->index, work);
-	work->payer = old->payer;
-	work->asked = old->asked;
-	work->rank = old->rank;
-	TAILQ_INSERT_HEAD(&recovery->queue[work->rank].works, work,
-			  queue_entry);
-	recovery->queue[work->rank].nr++;
-	recovery_count(recovery, RECOVERY_COUNT_work_queued, 1);
-	work->waits = old->waits;
-	for (wait = work->waits; wait; wait = wait->next)
-		wait->work = work;
-	old->waits = NULL;
-	atomic_store(&old->unwanted, true);
 }
 
 void recovery_queue_refuse_locked(struct recovery *recovery,

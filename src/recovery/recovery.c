@@ -95,7 +95,7 @@ unsigned recovery_destroy(struct recovery *recovery)
 	return left;
 }
 
-struct team_policy recovery_policy(struct recovery *recovery, bool background)
+struct team_policy recovery_policy(struct recovery *recovery, bool bounded)
 {
 	const struct mm_ops *mm = recovery->mm;
 	bool sees_huge = mm->has(mm->context, MM_PAGEMAP_SCAN) ||
@@ -104,8 +104,8 @@ struct team_policy recovery_policy(struct recovery *recovery, bool background)
 
 	recovery_settings_get(recovery, &settings);
 	return (struct team_policy){
-		.max_holes = background ? (uint16_t) settings.max_holes
-					: HUGETMPFS_EXTENT_PAGES,
+		.max_holes = bounded ? (uint16_t) settings.max_holes
+				     : HUGETMPFS_EXTENT_PAGES,
 		.recoverable = sees_huge && mm->has(mm->context, MM_COLLAPSE),
 		.enabled = settings.recoveries > 0,
 	};

@@ -320,19 +320,12 @@ static uint32_t recovery_request_show(struct recovery *recovery,
 				      struct recovery_request *request,
 				      const struct recovery_survey *survey)
 {
-	struct team_policy policy = recovery_policy(recovery,
-						    request->background);
+	bool bounded = recovery_request_is_bounded(request);
+	struct team_policy policy = recovery_policy(recovery, bounded);
 	struct hugetmpfs_extent *extent = request->extents;
-	const struct team_verdict too_many_holes = {
-		.reason = HUGETMPFS_REASON_TOO_MANY_HOLES,
-	};
-	bool bounded = request->background ||
-		       request->flags & HUGETMPFS_RECOVER_BOUNDED;
-	struct recovery_settings settings;
 	struct team_verdict verdict;
 	uint32_t wanted = 0;
 
-	recovery_settings_get(recovery, &settings);
 	for (uint32_t i = 0; i < survey->found; i++, extent++) {
 		if (request->wants &&
 		    !request->wants(request->arg, request->first + i,
@@ -342,9 +335,6 @@ static uint32_t recovery_request_show(struct recovery *recovery,
 			continue;
 		}
 		verdict = team_judge(&survey->facts[i], &policy);
-		if (verdict.passes & HUGETMPFS_PASS_COLLAPSE && bounded &&
-		    team_new_pages(&survey->facts[i]) > settings.max_holes)
-			verdict = too_many_holes;
 		team_show(request->first + i, &survey->facts[i], extent);
 		extent->reason = (uint8_t) verdict.reason;
 		extent->passes = verdict.passes;

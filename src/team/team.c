@@ -53,7 +53,9 @@ uint16_t team_new_pages(const struct team_facts *facts)
 {
 	uint16_t have = facts->resident + facts->swapped + facts->above;
 
-	return facts->huge ? 0 : HUGETMPFS_EXTENT_PAGES - have;
+	if (facts->huge || have >= HUGETMPFS_EXTENT_PAGES)
+		return 0;
+	return HUGETMPFS_EXTENT_PAGES - have;
 }
 
 enum hugetmpfs_state team_state(const struct team_facts *facts)
@@ -87,7 +89,7 @@ struct team_verdict team_judge(const struct team_facts *facts,
 		none.reason = HUGETMPFS_REASON_UNSUPPORTED;
 	else if (!policy->enabled)
 		none.reason = HUGETMPFS_REASON_POLICY;
-	else if (team_holes(facts) > policy->max_holes)
+	else if (team_new_pages(facts) > policy->max_holes)
 		none.reason = HUGETMPFS_REASON_TOO_MANY_HOLES;
 	if (none.reason != HUGETMPFS_REASON_DONE)
 		return none;

@@ -27,7 +27,7 @@ struct team_facts {
 
 /* What may be done for an extent. */
 struct team_policy {
-	uint16_t max_holes; /* that may be filled */
+	uint16_t max_holes; /* that may be filled, above the end as well */
 	bool recoverable;   /* this kernel can collapse */
 	bool enabled;	    /* recovery is not turned off */
 };

@@ -32,12 +32,18 @@ static int setup(void **state)
 	return 0;
 }
 
-static void submit(struct caller *who, uint64_t first, uint32_t nr)
+static void submit_as(struct caller *who, uint64_t first, uint32_t nr,
+		      uint32_t flags)
 {
 	caller_init(who);
 	assert_int_equal(recovery_submit(engine.recovery, &engine.file, first,
-					 nr, 0, caller_done, who, NULL),
+					 nr, flags, caller_done, who, NULL),
 			 0);
+}
+
+static void submit(struct caller *who, uint64_t first, uint32_t nr)
+{
+	submit_as(who, first, nr, 0);
 }
 
 static void wait_load(unsigned queued, unsigned running)
@@ -180,6 +186,70 @@ static void test_max_holes(void **state)
 	engine_stop(&engine);
 }
 
+/*
+ * Asks for extent 3, which has few holes, and holds the worker before its second
+ * look; then another may ask, and it has more than max_holes.
+ */
+static void check_bounded(uint32_t flags, const uint32_t *second_flags,
+			  enum hugetmpfs_reason reason)
+{
+	engine_start(&engine, 2);
+	fake_mm_set(&engine.fake, 3, PAGES - 10, 0, false);
+	gate_close_for_one(&engine.fake, FAKE_LOOK, 3, 1);
+	submit_as(&caller, 3, 1, flags);
+	gate_wait();
+	if (second_flags) {
+		submit_as(&second, 3, 1, *second_flags);
+		engine_wait_count(&engine, RECOVERY_COUNT_work_already, 1);
+	}
+	fake_mm_set(&engine.fake, 3, PAGES - 100, 0, false);
+	gate_open();
+	caller_wait(&caller);
+	assert_int_equal(caller.extents[0].reason, reason);
+	if (second_flags) {
+		caller_wait(&second);
+		assert_int_equal(second.extents[0].reason, reason);
+	}
+	wait_load(0, 0);
+	engine_stop(&engine);
+}
+
+/* max_holes holds to the end, unless somebody wants any number filled. */
+static void test_bounded(void **state)
+{
+	const uint32_t any = 0, bounded = HUGETMPFS_RECOVER_BOUNDED;
+
+	(void) state;
+	check_bounded(bounded, NULL, HUGETMPFS_REASON_TOO_MANY_HOLES);
+	setup(NULL);
+	check_bounded(bounded, &bounded, HUGETMPFS_REASON_TOO_MANY_HOLES);
+	setup(NULL);
+	check_bounded(any, NULL, HUGETMPFS_REASON_DONE);
+	setup(NULL);
+	check_bounded(any, &bounded, HUGETMPFS_REASON_DONE);
+}
+
+/* One that is under way with max_holes is begun anew for who has none. */
+static void test_unbounded_joins(void **state)
+{
+	(void) state;
+	engine_start(&engine, 2);
+	fake_mm_set(&engine.fake, 3, PAGES - 10, 0, false);
+	gate_close_for_one(&engine.fake, FAKE_LOOK, 3, 1);
+	submit_as(&caller, 3, 1, HUGETMPFS_RECOVER_BOUNDED);
+	gate_wait();
+	fake_mm_set(&engine.fake, 3, PAGES - 100, 0, false);
+	submit(&second, 3, 1);
+	caller_wait(&second);
+	caller_wait(&caller);
+	assert_int_equal(second.extents[0].reason, HUGETMPFS_REASON_DONE);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_DONE);
+	gate_open();
+	wait_load(0, 0);
+	assert_int_equal(engine_count(&engine, work_queued), 2);
+	engine_stop(&engine);
+}
+
 /* The background is bounded, and leaves room for who asks. */
 static void test_full(void **state)
 {
@@ -317,6 +387,8 @@ int main(void)
 		cmocka_unit_test_setup(test_raise, setup),
 		cmocka_unit_test_setup(test_ask_running, setup),
 		cmocka_unit_test_setup(test_max_holes, setup),
+		cmocka_unit_test_setup(test_bounded, setup),
+		cmocka_unit_test_setup(test_unbounded_joins, setup),
 		cmocka_unit_test_setup(test_full, setup),
 		cmocka_unit_test_setup(test_off, setup),
 		cmocka_unit_test_setup(test_limit, setup),

@@ -77,7 +77,7 @@ static void check_verdict(const struct team_facts *facts,
 			 verdict.reason == HUGETMPFS_REASON_NOT_ASKED);
 	assert_int_equal(collapse,
 			 !facts->huge && facts->pages && data && may &&
-				 team_holes(facts) <= policy->max_holes);
+				 team_new_pages(facts) <= policy->max_holes);
 	assert_int_equal(!!(verdict.passes & HUGETMPFS_PASS_SWAPIN),
 			 collapse && facts->swapped);
 	assert_int_equal(!!(verdict.passes & HUGETMPFS_PASS_REMAP),
