@@ -188,7 +188,10 @@ static uint32_t recovery_ahead_most(struct recovery_batch *batch,
 	return most;
 }
 
-/* Whether it follows the first, which is nr places before it, in all. */
+/*
+ * Whether it follows the first, which is nr places before it, in all, and
+ * should go on. The first is to be stepped: it is not given up here.
+ */
 static bool recovery_ahead_fits(struct recovery_batch *batch,
 				const struct recovery_item *first,
 				struct recovery_item *item, uint32_t nr)
@@ -201,7 +204,7 @@ static bool recovery_ahead_fits(struct recovery_batch *batch,
 	       item->work->index == first->work->index + nr &&
 	       item->payer == first->payer &&
 	       item->mm.mapper == first->mm.mapper && item->mm.addr == addr &&
-	       recovery_item_check(batch, item);
+	       (item == first || recovery_item_check(batch, item));
 }
 
 /* Tries the first together with those that follow it, if there are some. */
@@ -316,9 +319,6 @@ static void recovery_collapse_run(struct recovery_batch *batch)
 			if (item->team.step == TEAM_COLLAPSE &&
 			    recovery_item_check(batch, item)) {
 				recovery_collapse_ahead(batch, item);
-				/* it looks once more whether it should go on */
-				if (item->team.step != TEAM_COLLAPSE)
-					continue;
 				recovery_step_run(batch, item,
 						  recovery_collapse_one);
 			}

@@ -25,6 +25,10 @@ int fake_enter(struct fake_mm *fake, enum fake_op op, uint64_t index)
 		if (error->op != op || !error->times ||
 		    (error->index != FAKE_ANY && error->index != index))
 			continue;
+		if (error->after) {
+			error->after--;
+			continue;
+		}
 		error->times--;
 		return error->error;
 	}
@@ -491,14 +495,26 @@ void fake_mm_set(struct fake_mm *fake, uint64_t index, uint16_t resident,
 	pthread_mutex_unlock(&fake->lock);
 }
 
-void fake_mm_fail(struct fake_mm *fake, enum fake_op op, uint64_t index,
-		  int error, unsigned times)
+static void fake_mm_add_error(struct fake_mm *fake, struct fake_error error)
 {
 	pthread_mutex_lock(&fake->lock);
 	assert(fake->nr_script < FAKE_SCRIPT);
-	fake->script[fake->nr_script++] =
-		(struct fake_error){op, index, error, times};
+	fake->script[fake->nr_script++] = error;
 	pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_mm_fail(struct fake_mm *fake, enum fake_op op, uint64_t index,
+		  int error, unsigned times)
+{
+	fake_mm_add_error(fake,
+			  (struct fake_error){op, index, error, 0, times});
+}
+
+void fake_mm_fail_after(struct fake_mm *fake, enum fake_op op, unsigned after,
+			int error, unsigned times)
+{
+	fake_mm_add_error(fake, (struct fake_error){op, FAKE_ANY, error, after,
+						    times});
 }
 
 void fake_mm_punch(struct fake_mm *fake, uint64_t index)

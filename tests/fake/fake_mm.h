@@ -80,6 +80,7 @@ struct fake_error {
 	enum fake_op op;
 	uint64_t index;
 	int error;
+	unsigned after; /* calls that are spared */
 	unsigned times;
 };
 
@@ -159,6 +160,9 @@ uint16_t fake_mm_on(struct fake_mm *fake, uint64_t index, int nid);
  */
 void fake_mm_answer(struct fake_mm *fake, uint64_t index, enum mm_moved moved,
 		    uint16_t pages, unsigned times);
+/* The same for all extents, after so many calls. */
+void fake_mm_fail_after(struct fake_mm *fake, enum fake_op op, unsigned after,
+			int error, unsigned times);
 /* What a hole punch of the whole extent does. */
 void fake_mm_punch(struct fake_mm *fake, uint64_t index);
 /* Writes every page of it, small where it was not huge. */

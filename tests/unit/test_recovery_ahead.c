@@ -133,6 +133,26 @@ static void test_one_fails(void **state)
 	assert_int_equal(fake_mm_called(&engine.fake, FAKE_COLLAPSE), 1);
 }
 
+static void release_hook(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	if (op == FAKE_MAPPER_COLLAPSE && index == 0)
+		recovery_release(engine.recovery, FAKE_INO, 0, 4);
+}
+
+/* Those that were given up meanwhile end so, and none of them is stepped. */
+static void test_released_meanwhile(void **state)
+{
+	(void) state;
+	add_mapper(0, 0, EXTENTS);
+	engine.fake.hook = release_hook;
+	recover_all();
+	for (int i = 0; i < EXTENTS; i++)
+		assert_int_equal(caller.extents[i].reason,
+				 i > 0 && i < 4 ? HUGETMPFS_REASON_TOO_LATE
+						: HUGETMPFS_REASON_DONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +167,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_is_pinned, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_one_fails, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_released_meanwhile, setup,
 						teardown),
 	};
 
