@@ -27,8 +27,8 @@ _hugetmpfsctl()
 	case $command in
 	cancel) options="--json --help" ;;
 	counters) options="--json --help" ;;
-	map) options="--all --json --help" ;;
-	metrics) options="--prometheus --help" ;;
+	map) options="--all --json --numa --help" ;;
+	metrics) options="--prometheus --scan --help" ;;
 	policy)
 		if [ "$COMP_CWORD" = 2 ] && [[ $word != -* ]]; then
 			mapfile -t COMPREPLY < <(

@@ -12,6 +12,7 @@
  *	status no-scan		the same without looking at the files
  *	counters		the counters alone
  *	metrics			status no-scan, and what each counter means
+ *	metrics scan		the same, and it looks at every file
  *	cancel			ends all recoveries that were asked for; answers
  *				"cancelled EXTENTS"
  *	remount OPTIONS		changes options of the mount
@@ -82,6 +83,7 @@
 #define PROTOCOL_STATUS	  "status"
 #define PROTOCOL_TRACE	  "trace"
 #define PROTOCOL_NO_SCAN  "no-scan"
+#define PROTOCOL_SCAN	  "scan"
 #define PROTOCOL_COUNTERS "counters"
 #define PROTOCOL_METRICS  "metrics"
 #define PROTOCOL_REMOUNT  "remount"

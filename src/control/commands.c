@@ -244,23 +244,27 @@ static void run_counters(const struct control_config *config, char *argument,
 	answer_end(answer);
 }
 
+/* False when that has failed, which was answered. */
+static bool begin_scan(const struct control_config *config,
+		       struct answer *answer, struct command_rest *rest)
+{
+	int ret = scan_create(&rest->scan, config->root_fd, config->recovery);
+
+	if (ret)
+		answer_error(answer, ret, "cannot look at the files");
+	return !ret;
+}
+
 static void run_status(const struct control_config *config, char *argument,
 		       struct answer *answer, struct command_rest *rest)
 {
-	int ret;
-
 	if (*argument && strcmp(argument, PROTOCOL_NO_SCAN)) {
 		answer_error(answer, -EINVAL, "status knows no \"%.100s\"",
 			     argument);
 		return;
 	}
-	if (!*argument) {
-		ret = scan_create(&rest->scan, config->root_fd, config->recovery);
-		if (ret) {
-			answer_error(answer, ret, "cannot look at the files");
-			return;
-		}
-	}
+	if (!*argument && !begin_scan(config, answer, rest))
+		return;
 	answer_ok(answer);
 	add_mount(config, answer);
 	if (!rest->scan)
@@ -270,15 +274,18 @@ static void run_status(const struct control_config *config, char *argument,
 static void run_metrics(const struct control_config *config, char *argument,
 			struct answer *answer, struct command_rest *rest)
 {
-	(void) rest;
-	if (*argument) {
-		answer_error(answer, -EINVAL, "metrics takes no argument");
+	if (*argument && strcmp(argument, PROTOCOL_SCAN)) {
+		answer_error(answer, -EINVAL, "metrics knows no \"%.100s\"",
+			     argument);
 		return;
 	}
+	if (*argument && !begin_scan(config, answer, rest))
+		return;
 	answer_ok(answer);
 	add_mount(config, answer);
 	add_meanings(config, answer);
-	answer_end(answer);
+	if (!rest->scan)
+		answer_end(answer);
 }
 
 static void run_remount(const struct control_config *config, char *argument,
@@ -433,6 +440,18 @@ static void add_other_bytes(const struct control_config *config,
 		    used_bytes > found_bytes ? used_bytes - found_bytes : 0);
 }
 
+/* The nodes that something is on, and in any case the first. */
+static void add_nodes(const struct scan_totals *totals, struct answer *answer)
+{
+	for (int nid = 0; nid < NODESET_NODES; nid++) {
+		if (totals->node_pages[nid] || nid == 0)
+			answer_line(answer, "node_bytes", "%d %" PRIu64, nid,
+				    PAGE_BYTES * totals->node_pages[nid]);
+	}
+	answer_line(answer, "misplaced_bytes", "%" PRIu64,
+		    PAGE_BYTES * totals->misplaced_pages);
+}
+
 void command_scanned(const struct control_config *config,
 		     const struct scan *scan, int error,
 		     struct answer *answer)
@@ -462,6 +481,7 @@ void command_scanned(const struct control_config *config,
 	}
 	answer_line(answer, "swapped_bytes", "%" PRIu64,
 		    PAGE_BYTES * totals->swapped_pages);
+	add_nodes(totals, answer);
 	add_other_bytes(config, PAGE_BYTES * data_pages, answer);
 	answer_end(answer);
 }

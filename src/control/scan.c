@@ -118,6 +118,7 @@ static void add_extents(struct scan_totals *totals,
 		totals->data_pages[extent->state] += extent->data_pages;
 		totals->hole_pages += extent->hole_pages;
 		totals->swapped_pages += extent->swapped_pages;
+		totals->misplaced_pages += extent->misplaced_pages;
 	}
 }
 
@@ -181,10 +182,11 @@ static int file_step(struct scan *scan)
 		file_skip(scan, end);
 	if (scan->extent < end) {
 		nr = end - scan->extent;
-		ret = recovery_map(scan->recovery, &file, scan->extent,
-				   nr < SCAN_EXTENTS ? (uint32_t) nr :
-						       SCAN_EXTENTS,
-				   scan->extents, &size);
+		ret = recovery_map_nodes(scan->recovery, &file, scan->extent,
+					 nr < SCAN_EXTENTS ? (uint32_t) nr :
+							     SCAN_EXTENTS,
+					 scan->extents, &size,
+					 scan->totals.node_pages);
 	}
 	if (ret > 0) {
 		add_extents(&scan->totals, scan->extents, ret);

@@ -12,6 +12,8 @@
 
 #include <hugetmpfs/types.h>
 
+#include "base/nodeset.h"
+
 struct recovery;
 struct scan;
 
@@ -28,6 +30,8 @@ struct scan_totals {
 	uint64_t data_pages[HUGETMPFS_NR_STATES]; /* by state of the extent */
 	uint64_t hole_pages;
 	uint64_t swapped_pages;
+	uint64_t node_pages[NODESET_NODES]; /* in memory, by node */
+	uint64_t misplaced_pages; /* of them, not where policy says */
 };
 
 /* root_fd and recovery are borrowed. Returns 0 or a negative errno. */

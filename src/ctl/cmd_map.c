@@ -14,20 +14,24 @@
 #include "ctl/grid.h"
 #include "ctl/json.h"
 #include "ctl/message.h"
+#include "ctl/nodes.h"
 
 static const char map_usage[] =
-	"map [--json] [--all] FILE...\n"
+	"map [--json] [--numa] [--all] FILE...\n"
 	"Shows the extents of files, one cell for each 2 MiB, and the reasons\n"
 	"for those that are not huge. Looks only: nothing is brought in from\n"
 	"swap. Needs permission to read the file.\n"
 	"\n"
 	"  --json      write JSON: an object for a file, an array for several\n"
+	"  --numa      show on which NUMA node each extent is, and what is on\n"
+	"              another one than policy says\n"
 	"  --all       show each row, also many that are alike\n"
 	"  -h, --help  show this\n";
 
 struct map_options {
 	bool json;
 	bool all;	/* rows alike as well */
+	bool numa;
 	bool color;
 };
 
@@ -40,6 +44,8 @@ struct map_visit {
 	const char *path;
 	bool has_policy;	    /* it could be asked for */
 	struct hugetmpfs_policy policy;
+	struct nodes_sum *nodes;    /* with --numa */
+	char placement[HUGETMPFS_NUMA_BYTES]; /* the same, "" for none */
 	bool begun;		    /* the file's output has */
 	uint64_t nr_items;
 };
@@ -76,6 +82,11 @@ static void map_begin(struct map_visit *visit)
 	visit->begun = true;
 	if (visit->stream)
 		json_stream_open(visit->stream, map_object(visit), "extents");
+	else if (visit->nodes)
+		printf("%s: %s%s%s\n", show_name(visit->path, name),
+		       show_size((double) visit->visitor.size_bytes, size),
+		       *visit->placement ? ", with its own policy numa=" : "",
+		       visit->placement);
 	else
 		printf("%s: %s%s%s\n", show_name(visit->path, name),
 		       show_size((double) visit->visitor.size_bytes, size),
@@ -91,11 +102,15 @@ static int map_slice(struct extents_visitor *visitor, uint64_t first,
 	(void) first;
 	map_begin(visit);
 	hugetmpfs_summary_add(&visit->summary, extents, nr);
+	if (visit->nodes)
+		nodes_add(visit->nodes, extents, nr);
 	for (uint32_t i = 0; i < nr; i++) {
 		if (visit->stream)
 			json_item(json_extent(&extents[i]), !visit->nr_items++);
 		else
-			grid_add(&visit->grid, 1, extents[i].state);
+			grid_add(&visit->grid, 1,
+				 visit->nodes ? grid_node(&extents[i])
+					      : extents[i].state);
 	}
 	return 0;
 }
@@ -132,7 +147,11 @@ static void map_end(struct map_visit *visit)
 		puts("empty: nothing to show");
 	} else {
 		grid_end(&visit->grid);
-		grid_summary(stdout, visit->grid.color, &visit->summary);
+		if (visit->nodes)
+			nodes_print(stdout, visit->nodes);
+		else
+			grid_summary(stdout, visit->grid.color,
+				     &visit->summary);
 	}
 }
 
@@ -163,14 +182,20 @@ static int map_file(const char *path, const struct map_options *options,
 			     .holes = map_holes },
 		.grid = { .out = stdout,
 			  .color = options->color,
+			  .nodes = options->numa,
 			  .all = options->all },
 		.stream = stream,
 		.path = path,
 	};
+	struct nodes_sum nodes = { 0 };
 	int fd = extents_open(path, O_RDONLY), ret = fd;
 
+	if (options->numa && !stream)
+		visit.nodes = &nodes;
 	if (fd >= 0) {
 		visit.has_policy = !hugetmpfs_policy(fd, &visit.policy);
+		if (hugetmpfs_numa_get(fd, 0, visit.placement))
+			*visit.placement = '\0';
 		ret = extents_visit(fd, &visit.visitor);
 		close(fd);
 	}
@@ -206,6 +231,7 @@ static int map_run(int argc, char **argv)
 	static const struct option longopts[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "all", no_argument, NULL, 'a' },
+		{ "numa", no_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -216,6 +242,7 @@ static int map_run(int argc, char **argv)
 				   &code)) >= 0) {
 		options.json |= c == 'j';
 		options.all |= c == 'a';
+		options.numa |= c == 'n';
 	}
 	if (c == -2)
 		return code;

@@ -21,13 +21,14 @@
 #define METRICS_TIMEOUT_MS 5000
 
 static const char metrics_usage[] =
-	"metrics [--prometheus] MOUNT\n"
+	"metrics [--prometheus] [--scan] MOUNT\n"
 	"Writes the state of a mount as OpenMetrics text, for a monitoring\n"
 	"system; hugetmpfsctl(8) explains it. Only root may. MOUNT is the\n"
 	"mountpoint or any path on the mount.\n"
 	"\n"
 	"  --prometheus  write the older text format of Prometheus, for the\n"
 	"                textfile collector of node_exporter\n"
+	"  --scan        look at every file: bytes by state and by NUMA node\n"
 	"  -h, --help    show this\n";
 
 static bool is_down(int error)
@@ -44,7 +45,8 @@ static bool is_down(int error)
 	return false;
 }
 
-static int metrics_ask(const char *path, struct metrics *metrics, char *message,
+static int metrics_ask(const char *path, const char *argument,
+		       struct metrics *metrics, char *message,
 		       size_t message_bytes)
 {
 	struct hugetmpfs_connection *connection;
@@ -53,13 +55,14 @@ static int metrics_ask(const char *path, struct metrics *metrics, char *message,
 	if (ret)
 		return ret;
 	hugetmpfs_set_timeout(connection, METRICS_TIMEOUT_MS);
-	ret = hugetmpfs_request(connection, PROTOCOL_METRICS, NULL,
+	ret = hugetmpfs_request(connection, PROTOCOL_METRICS, argument,
 				metrics_line, metrics, message, message_bytes);
 	hugetmpfs_close(connection);
 	return ret;
 }
 
-static int metrics_show(const char *path, bool prometheus)
+static int metrics_show(const char *path, const char *argument,
+			bool prometheus)
 {
 	struct metrics metrics = { .out = stdout, .prometheus = prometheus };
 	char name[SHOW_NAME_BYTES], message[1024] = "";
@@ -69,7 +72,8 @@ static int metrics_show(const char *path, bool prometheus)
 	metrics.status = status_new();
 	metrics.meanings = json_object();
 	if (!ret) {
-		ret = metrics_ask(path, &metrics, message, sizeof(message));
+		ret = metrics_ask(path, argument, &metrics, message,
+				  sizeof(message));
 		/* as the system has it, in bytes that are UTF-8 */
 		json_set_name(metrics.status, "mountpoint", mount.mountpoint);
 		metrics.mountpoint = json_string_value(
@@ -93,21 +97,26 @@ static int metrics_run(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "prometheus", no_argument, NULL, 'p' },
+		{ "scan", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
+	const char *argument = NULL;
 	bool prometheus = false;
 	int c, code;
 
 	while ((c = command_option(&command_metrics, argc, argv, longopts,
-				   &code)) >= 0)
+				   &code)) >= 0) {
 		prometheus |= c == 'p';
+		if (c == 's')
+			argument = PROTOCOL_SCAN;
+	}
 	if (c == -2)
 		return code;
 	if (optind != argc - 1)
 		return command_misused(&command_metrics,
 				       "one mount has to be named");
-	return metrics_show(argv[optind], prometheus);
+	return metrics_show(argv[optind], argument, prometheus);
 }
 
 const struct command command_metrics = {

@@ -95,6 +95,26 @@ static void print_policies(const json_t *policies)
 	}
 }
 
+/* With one node there is nothing to tell. */
+static void print_nodes(const json_t *status)
+{
+	const json_t *nodes = json_object_get(status, "bytes_by_node");
+	char size[SHOW_SIZE_BYTES];
+	const json_t *bytes;
+	const char *nid;
+
+	if (json_object_size(nodes) <= 1 &&
+	    !integer_of(status, "misplaced_bytes"))
+		return;
+	json_object_foreach((json_t *) nodes, nid, bytes) {
+		printf("  node %-7s%34s\n", nid,
+		       show_size((double) json_integer_value(bytes), size));
+	}
+	printf("  %-12s%34s  on other nodes than policy says\n", "misplaced",
+	       show_size((double) integer_of(status, "misplaced_bytes"),
+			 size));
+}
+
 static void print_states(const json_t *status)
 {
 	const json_t *extents = json_object_get(status, "extents_by_state");
@@ -120,6 +140,7 @@ static void print_states(const json_t *status)
 	}
 	printf("  %-12s%34s\n", "on swap",
 	       show_size((double) integer_of(status, "swapped_bytes"), size));
+	print_nodes(status);
 	if (json_is_integer(json_object_get(status, "other_bytes")))
 		printf("  %-12s%34s  in files without a name, and symlinks\n",
 		       "other",

@@ -147,6 +147,22 @@ static void format_numbers(char *out, size_t size, unsigned least,
 		snprintf(out, size, "%u to %u", least, most);
 }
 
+/* How many pages are where they do not belong, and where that is. */
+static void format_place(const struct why_group *group, char *out, size_t size)
+{
+	char numbers[32], target[48] = "";
+
+	if (!group->misplaced_most)
+		return;
+	format_numbers(numbers, sizeof(numbers), group->misplaced_least,
+		       group->misplaced_most);
+	if (group->target_nid >= 0)
+		snprintf(target, sizeof(target), " than on node %d",
+			 group->target_nid);
+	snprintf(out, size, "%s of its pages are elsewhere%s; most of it is on "
+		 "node %d", numbers, target, group->nid);
+}
+
 /* What there is to add to the words, "" for nothing. */
 static void format_details(const struct why_visit *visit,
 			   const struct why_group *group, char *out,
@@ -200,6 +216,11 @@ static void format_details(const struct why_visit *visit,
 		break;
 	case WHY_FAILED:
 		snprintf(out, size, "%s", strerror(group->error));
+		break;
+	case WHY_NODE_FULL:
+	case WHY_NO_NODE:
+	case WHY_MISPLACED:
+		format_place(group, out, size);
 		break;
 	default:
 		break;
@@ -338,6 +359,8 @@ static json_t *group_json(const struct why_visit *visit,
 	json_set(object, "advice", advice ? json_string(advice) : json_null());
 	json_set_integer(object, "hole_pages", group->holes_most);
 	json_set_integer(object, "swapped_pages", group->swapped_most);
+	json_set_nodes(object, group->nid, group->target_nid,
+		       group->misplaced_most);
 	json_set(object, "busy_page",
 		 group->page < 0 ? json_null() : json_integer(group->page));
 	json_set(object, "mappings", mappings_json(visit, group));

@@ -30,19 +30,52 @@ char grid_cell(unsigned state)
 	return state < HUGETMPFS_NR_STATES ? looks[state].cell : '?';
 }
 
-static void put_cells(FILE *out, bool color, const unsigned char *states,
-		      unsigned nr)
+/* Cells of nodes: the state of what is on none, else one of these. */
+#define GRID_NODE_0	   32
+#define GRID_NODE_MORE	   (GRID_NODE_0 + 36)
+#define GRID_NODE_UNKNOWN  (GRID_NODE_MORE + 1)
+#define GRID_NODE_WRONG	   128 /* added where pages are misplaced */
+
+unsigned grid_node(const struct hugetmpfs_extent *extent)
+{
+	unsigned cell = GRID_NODE_UNKNOWN;
+
+	if (extent->nid >= 0)
+		cell = extent->nid < 36 ? GRID_NODE_0 + (unsigned) extent->nid
+					: GRID_NODE_MORE;
+	else if (extent->state == HUGETMPFS_HOLE ||
+		 extent->state == HUGETMPFS_SWAPPED)
+		return extent->state;
+	return extent->misplaced_pages ? cell + GRID_NODE_WRONG : cell;
+}
+
+static char node_cell(unsigned cell)
+{
+	static const char cells[] = "0123456789abcdefghijklmnopqrstuvwxyz+?";
+
+	cell &= ~(unsigned) GRID_NODE_WRONG;
+	return cell < GRID_NODE_0 ? grid_cell(cell) : cells[cell - GRID_NODE_0];
+}
+
+static const char *cell_color(bool nodes, unsigned cell)
+{
+	if (cell < HUGETMPFS_NR_STATES)
+		return looks[cell].color;
+	return nodes && cell & GRID_NODE_WRONG ? "31" : "0";
+}
+
+static void put_cells(FILE *out, bool color, bool nodes,
+		      const unsigned char *states, unsigned nr)
 {
 	const char *current = NULL;
 
 	for (unsigned i = 0; i < nr; i++) {
-		const char *wanted = states[i] < HUGETMPFS_NR_STATES ?
-					     looks[states[i]].color : "0";
+		const char *wanted = cell_color(nodes, states[i]);
 
 		if (color && wanted != current)
 			fprintf(out, "\033[%sm", wanted);
 		current = wanted;
-		fputc(grid_cell(states[i]), out);
+		fputc(nodes ? node_cell(states[i]) : grid_cell(states[i]), out);
 	}
 	if (color && nr)
 		fputs("\033[0m", out);
@@ -52,7 +85,7 @@ static void put_row(const struct grid *grid, uint64_t first,
 		    const unsigned char *states, unsigned nr)
 {
 	fprintf(grid->out, "%10" PRIu64 "  ", first);
-	put_cells(grid->out, grid->color, states, nr);
+	put_cells(grid->out, grid->color, grid->nodes, states, nr);
 	fputc('\n', grid->out);
 }
 
@@ -64,7 +97,7 @@ static void put_same(struct grid *grid)
 	if (grid->nr_same > GRID_SAME_SHOWN && !grid->all) {
 		fprintf(grid->out, "         *  %" PRIu64 " more rows of ",
 			grid->nr_same);
-		put_cells(grid->out, grid->color, grid->shown, 1);
+		put_cells(grid->out, grid->color, grid->nodes, grid->shown, 1);
 		fputc('\n', grid->out);
 		grid->nr_same = 0;
 	}
@@ -156,7 +189,7 @@ void grid_summary(FILE *out, bool color,
 		if (!summary->states[i])
 			continue;
 		fputs("  ", out);
-		put_cells(out, color, &state, 1);
+		put_cells(out, color, false, &state, 1);
 		fprintf(out, " %-13s%10" PRIu64 "  %s\n",
 			hugetmpfs_state_name(i), summary->states[i],
 			hugetmpfs_state_meaning(i));

@@ -19,13 +19,17 @@ struct grid {
 	FILE *out;
 	bool color;
 	bool all;	/* show rows that are like the one before, too */
+	bool nodes;	/* cells are grid_node()s, not states */
 	uint64_t first;	/* index of the row's first extent */
 	unsigned nr;	/* cells in row */
 	uint64_t nr_same; /* rows after the last shown that are like it */
 	bool has_shown;
-	unsigned char row[GRID_COLUMNS]; /* enum hugetmpfs_state */
+	unsigned char row[GRID_COLUMNS]; /* enum hugetmpfs_state, or nodes */
 	unsigned char shown[GRID_COLUMNS];
 };
+
+/* What to add for the node that an extent is on. */
+unsigned grid_node(const struct hugetmpfs_extent *extent);
 
 /* The next nr extents, all with this state. */
 void grid_add(struct grid *grid, uint64_t nr, unsigned state);

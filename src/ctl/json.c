@@ -127,6 +127,15 @@ void json_set_policy(json_t *object, const struct hugetmpfs_policy *policy)
 	json_set(object, "recover_file", own ? json_string(own) : json_null());
 }
 
+void json_set_nodes(json_t *object, int nid, int target_nid,
+		    unsigned misplaced_pages)
+{
+	json_set(object, "nid", nid < 0 ? json_null() : json_integer(nid));
+	json_set(object, "target_nid",
+		 target_nid < 0 ? json_null() : json_integer(target_nid));
+	json_set_integer(object, "misplaced_pages", misplaced_pages);
+}
+
 json_t *json_extent(const struct hugetmpfs_extent *extent)
 {
 	json_t *object = checked(json_object());
@@ -138,8 +147,8 @@ json_t *json_extent(const struct hugetmpfs_extent *extent)
 	json_set_integer(object, "data_pages", extent->data_pages);
 	json_set_integer(object, "hole_pages", extent->hole_pages);
 	json_set_integer(object, "swapped_pages", extent->swapped_pages);
-	json_set(object, "nid",
-		 extent->nid < 0 ? json_null() : json_integer(extent->nid));
+	json_set_nodes(object, extent->nid, extent->target_nid,
+		       extent->misplaced_pages);
 	json_set(object, "reason",
 		 json_string(hugetmpfs_reason_name(extent->reason)));
 	return object;
@@ -168,6 +177,7 @@ json_t *json_summary(const struct hugetmpfs_summary *summary)
 	json_set_integer(object, "data_pages", summary->data_pages);
 	json_set_integer(object, "hole_pages", summary->hole_pages);
 	json_set_integer(object, "swapped_pages", summary->swapped_pages);
+	json_set_integer(object, "misplaced_pages", summary->misplaced_pages);
 	json_set(object, "states", states);
 	json_set(object, "reasons", reasons);
 	return object;

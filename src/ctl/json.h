@@ -30,6 +30,10 @@ void json_set_error(json_t *object, int error, const char *message);
 /* "recover" and "recover_file": what holds, and the file's own or null. */
 void json_set_policy(json_t *object, const struct hugetmpfs_policy *policy);
 
+/* "nid" and "target_nid", null for -1, and "misplaced_pages". */
+void json_set_nodes(json_t *object, int nid, int target_nid,
+		    unsigned misplaced_pages);
+
 json_t *json_extent(const struct hugetmpfs_extent *extent);
 json_t *json_summary(const struct hugetmpfs_summary *summary);
 

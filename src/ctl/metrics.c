@@ -2,7 +2,8 @@
 /*
  * Metrics: families one after the other, each with what it is and its samples.
  * All samples have the mount as a label, so that those of several mounts can be
- * put together. Only what costs nothing to know is here: no file is looked at.
+ * put together. Only what costs nothing to know is here, unless the files were
+ * looked at.
  */
 #include "ctl/metrics.h"
 
@@ -149,6 +150,41 @@ static void put_mount(struct metrics *metrics)
 		put_number(metrics, number->name, "", NULL,
 			   number_of(status, number->key));
 	}
+}
+
+/* One family, a sample for each member of an object of the status. */
+static void put_object(struct metrics *metrics, const char *member,
+		       const char *name, const char *unit, const char *label,
+		       const char *help)
+{
+	const char *key;
+	json_t *value;
+
+	put_family(metrics, name, "gauge", unit, help);
+	json_object_foreach(json_object_get(metrics->status, member), key,
+			    value)
+		put_number(metrics, name, "", LABELS(label, key),
+			   (uint64_t) json_integer_value(value));
+}
+
+/* What is known when the files were looked at. */
+static void put_files(struct metrics *metrics)
+{
+	const json_t *status = metrics->status;
+
+	if (!json_is_object(json_object_get(status, "bytes_by_state")))
+		return;
+	put_object(metrics, "extents_by_state", "file_extents", "extents",
+		   "state", "Extents of all files, by state.");
+	put_object(metrics, "bytes_by_state", "file_bytes", "bytes", "state",
+		   "Bytes with data in extents of each state; of hole those "
+		   "without.");
+	put_object(metrics, "bytes_by_node", "node_bytes", "bytes", "node",
+		   "Bytes of files in memory, by NUMA node.");
+	put_family(metrics, "misplaced_bytes", "gauge", "bytes",
+		   "Bytes on other NUMA nodes than policy says.");
+	put_number(metrics, "misplaced_bytes", "", NULL,
+		   number_of(status, "misplaced_bytes"));
 }
 
 static void put_interfaces(struct metrics *metrics)
@@ -300,6 +336,7 @@ void metrics_write(struct metrics *metrics)
 {
 	put_up(metrics, true);
 	put_mount(metrics);
+	put_files(metrics);
 	put_interfaces(metrics);
 	put_settings(metrics);
 	put_counters(metrics);

@@ -46,6 +46,7 @@ static const struct status_key {
 	{ "files", STATUS_INTEGER },
 	{ "unreadable", STATUS_INTEGER },
 	{ "swapped_bytes", STATUS_INTEGER },
+	{ "misplaced_bytes", STATUS_INTEGER },
 	{ "other_bytes", STATUS_INTEGER },
 };
 
@@ -53,6 +54,7 @@ static const struct status_key {
 static const char *const status_groups[][2] = {
 	{ "extents", "extents_by_state" },
 	{ "bytes", "bytes_by_state" },
+	{ "node_bytes", "bytes_by_node" },
 	{ "policy", "files_by_policy" },
 	{ "counter", "counters" },
 };
@@ -67,6 +69,7 @@ json_t *status_new(void)
 	json_set(status, "interfaces", json_array());
 	json_set(status, "extents_by_state", json_null());
 	json_set(status, "bytes_by_state", json_null());
+	json_set(status, "bytes_by_node", json_null());
 	json_set(status, "files_by_policy", json_null());
 	json_set(status, "counters", json_object());
 	json_set(status, "latencies", json_object());

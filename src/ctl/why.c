@@ -71,6 +71,10 @@ static enum why_cause judge_reason(const struct why *why,
 		return WHY_NO_HUGE_PAGE;
 	case HUGETMPFS_REASON_OVER_LIMIT:
 		return extent->group ? WHY_GROUP_FULL : WHY_MOUNT_FULL;
+	case HUGETMPFS_REASON_NODE_FULL:
+		return WHY_NODE_FULL;
+	case HUGETMPFS_REASON_NO_NODE:
+		return WHY_NO_NODE;
 	case HUGETMPFS_REASON_SWAP_FAILED:
 		return WHY_SWAP_FAILED;
 	case HUGETMPFS_REASON_FAILED:
@@ -118,9 +122,12 @@ enum why_cause why_judge(const struct why *why,
 		used |= uses[i] == MAPPING_SMALL;
 		misused |= uses[i] > MAPPING_SMALL;
 	}
+	cause = judge_reason(why, extent);
+	/* huge, but not where it belongs: that is worth some words, too */
+	if (extent->state == HUGETMPFS_HUGE && extent->misplaced_pages)
+		return cause == WHY_NR_CAUSES ? WHY_MISPLACED : cause;
 	if (extent->state == HUGETMPFS_HUGE)
 		return WHY_HUGE;
-	cause = judge_reason(why, extent);
 	return cause != WHY_NR_CAUSES
 		       ? cause
 		       : judge_background(why, extent, used, misused);
@@ -134,6 +141,8 @@ static bool is_alike(const struct why *why, const struct why_group *group,
 	return group->first + group->nr == extent->index &&
 	       group->state == extent->state && group->cause == cause &&
 	       group->error == extent->error && group->group == extent->group &&
+	       group->nid == extent->nid &&
+	       group->target_nid == extent->target_nid &&
 	       group->page == page && group->page_state == page_state &&
 	       !memcmp(group->uses, uses, why->nr_mappings);
 }
@@ -142,7 +151,12 @@ static void widen(struct why_group *group,
 		  const struct hugetmpfs_extent *extent)
 {
 	uint16_t holes = extent->hole_pages, swapped = extent->swapped_pages;
+	uint16_t misplaced = extent->misplaced_pages;
 
+	if (misplaced < group->misplaced_least)
+		group->misplaced_least = misplaced;
+	if (misplaced > group->misplaced_most)
+		group->misplaced_most = misplaced;
 	if (holes < group->holes_least)
 		group->holes_least = holes;
 	if (holes > group->holes_most)
@@ -194,7 +208,7 @@ int why_add(struct why *why, const struct hugetmpfs_extent *extent, uint64_t nr,
 	struct why_group *group = why->nr ? &why->groups[why->nr - 1] : NULL;
 
 	why->nr_extents += nr;
-	why->nr_huge += cause == WHY_HUGE ? nr : 0;
+	why->nr_huge += extent->state == HUGETMPFS_HUGE ? nr : 0;
 	if (!is_of_interest(why, cause, uses))
 		return 0;
 	if (group && is_alike(why, group, extent, cause, uses, page,
@@ -212,6 +226,10 @@ int why_add(struct why *why, const struct hugetmpfs_extent *extent, uint64_t nr,
 	group->cause = cause;
 	group->error = extent->error;
 	group->group = extent->group;
+	group->nid = extent->nid;
+	group->target_nid = extent->target_nid;
+	group->misplaced_least = extent->misplaced_pages;
+	group->misplaced_most = extent->misplaced_pages;
 	group->page = page;
 	group->page_state = page_state;
 	group->holes_least = group->holes_most = extent->hole_pages;

@@ -48,6 +48,17 @@
 	  "raise the limit of the cgroup, or free memory in it")               \
 	X(MOUNT_FULL, "mount_full", "the mount has no room for its holes",     \
 	  false, "remove files, or a remount with a larger size")              \
+	X(NODE_FULL, "node_full",                                              \
+	  "no memory is free on the NUMA nodes that its policy allows", true,  \
+	  "free memory there before, or hugetmpfsctl policy set --numa with "  \
+	  "other nodes, or prefer")                                            \
+	X(NO_NODE, "no_node",                                                  \
+	  "none of the NUMA nodes of its policy is online and allowed", false, \
+	  "hugetmpfsctl policy set --numa with nodes that there are, or a "    \
+	  "wider cpuset for the daemon")                                       \
+	X(MISPLACED, "misplaced",                                              \
+	  "pages of it are on another NUMA node than its policy says", true,   \
+	  "hugetmpfsctl policy set --numa with where it is, or default")       \
 	X(SWAP_FAILED, "swap_failed",                                          \
 	  "a page could not be read back from swap", true,                     \
 	  "see the kernel's log for errors of the swap device")                \
@@ -97,6 +108,9 @@ struct why_group {
 	uint32_t group; /* of hugetmpfs_extent */
 	uint16_t holes_least, holes_most;     /* pages without data */
 	uint16_t swapped_least, swapped_most; /* pages on swap */
+	int16_t nid;	    /* node of most of its pages, -1 not known */
+	int16_t target_nid; /* node that its policy says, -1 none */
+	uint16_t misplaced_least, misplaced_most; /* pages elsewhere */
 	int page; /* that is busy, -1 not known */
 	const char *page_state;
 	uint8_t *uses; /* enum mapping_use of each mapping: only what matters */

@@ -159,9 +159,21 @@ static void recovery_map_show(struct recovery *recovery,
 	pthread_mutex_unlock(&recovery->lock);
 }
 
-int recovery_map(struct recovery *recovery, const struct recovery_file *file,
-		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
-		 uint64_t *size_bytes)
+/* Adds the pages of the extents to those of each node. */
+static void recovery_map_add_nodes(const struct mm_extent *found, uint32_t nr,
+				   uint64_t *node_pages)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		for (unsigned n = 0; n < found[i].nr_nodes; n++)
+			node_pages[found[i].nodes[n].nid] +=
+				found[i].nodes[n].pages;
+	}
+}
+
+int recovery_map_nodes(struct recovery *recovery,
+		       const struct recovery_file *file, uint64_t first,
+		       uint32_t nr, struct hugetmpfs_extent *extents,
+		       uint64_t *size_bytes, uint64_t *node_pages)
 {
 	const struct mm_ops *mm = recovery->mm;
 	struct mm_extent *found;
@@ -183,8 +195,18 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 	if (ret > 0)
 		recovery_map_show(recovery, file, first, found,
 				  (uint32_t) ret, extents);
+	if (ret > 0 && node_pages)
+		recovery_map_add_nodes(found, (uint32_t) ret, node_pages);
 	free(found);
 	return ret;
+}
+
+int recovery_map(struct recovery *recovery, const struct recovery_file *file,
+		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
+		 uint64_t *size_bytes)
+{
+	return recovery_map_nodes(recovery, file, first, nr, extents,
+				  size_bytes, NULL);
 }
 
 /* Whether there is room for it: 0 or a negative errno. */

@@ -88,6 +88,15 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
 		 uint64_t *size_bytes);
 
+/*
+ * The same, and adds to each of NODESET_NODES numbers the pages in memory that
+ * are on that node.
+ */
+int recovery_map_nodes(struct recovery *recovery,
+		       const struct recovery_file *file, uint64_t first,
+		       uint32_t nr, struct hugetmpfs_extent *extents,
+		       uint64_t *size_bytes, uint64_t *node_pages);
+
 /* The policy that a value of HUGETMPFS_XATTR_RECOVER says, else UNSET. */
 enum hugetmpfs_background recovery_policy_parse(const void *value, size_t size);
 

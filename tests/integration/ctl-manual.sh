@@ -85,6 +85,7 @@ for command in "status --json $MNT" "map --json $MNT/file" \
 	for name in $(hugetmpfsctl $command | jq -r '[.. | objects |
 		to_entries[] | select(.key != "counters" and
 			.key != "reasons" and .key != "states" and
+			(.key | test("^[0-9]+$") | not) and
 			(.key | endswith("_by_state") | not)) | .key] |
 		unique[]'); do
 		grep -qE "^\.(B|BR) .*\b$name\b" "$man8" ||

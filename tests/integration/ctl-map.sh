@@ -44,7 +44,7 @@ assert_eq "$(jq -r '.file, .size_bytes, (.extents | length)' <<<"$OUT")" \
 assert_eq "$(jq -c 'keys_unsorted' <<<"$OUT")" \
 	'["file","size_bytes","recover","recover_file","extents","summary"]' "keys"
 assert_eq "$(jq -c '.extents[2] | del(.nid)' <<<"$OUT")" \
-	'{"index":2,"state":"huge","huge":true,"data_pages":512,"hole_pages":0,"swapped_pages":0,"reason":"done"}' \
+	'{"index":2,"state":"huge","huge":true,"data_pages":512,"hole_pages":0,"swapped_pages":0,"target_nid":null,"misplaced_pages":0,"reason":"done"}' \
 	"an extent"
 assert_eq "$(jq -c '[.extents[].nid | type] | unique' <<<"$OUT")" \
 	'["null","number"]' "nodes: holes have none"

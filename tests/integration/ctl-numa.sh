@@ -204,6 +204,30 @@ assert_status 0 as_user "$ctl" policy unset "$file"
 "$ctl" policy set --numa bind:0 "$file"
 assert_eq "$(numa "$file")" bind:0 "root may"
 
+# ---- where things are ----
+
+assert_status 0 "$ctl" map --numa "$file"
+assert_match "$OUT" "^$file: 8\.0 MiB, with its own policy numa=bind:0" "head"
+assert_match "$OUT" $'\n         0  0000\n' "grid"
+assert_match "$OUT" 'node 0 +4 extents +8\.0 MiB' "sum"
+assert_match "$OUT" 'misplaced: nothing$' "misplaced"
+truncate -s 10M "$MNT/sparse"
+assert_status 0 "$ctl" map --numa "$MNT/sparse"
+assert_match "$OUT" $'\n         0  \.\.\.\.\.\n' "holes are nowhere"
+assert_eq "$("$ctl" map --json "$file" |
+	jq -c '[.extents[] | .nid, .misplaced_pages], .summary.misplaced_pages')" \
+	$'[0,0,0,0,0,0,0,0]\n0' "JSON"
+used=$("$ctl" status --json "$MNT" | jq -c '.bytes_by_node, .misplaced_bytes,
+	([.bytes_by_state | del(.hole)[]] | add) - .swapped_bytes')
+assert_match "$used" '^\{"0":([0-9]+)\}'$'\n0\n''[0-9]+$' "status"
+assert_eq "$(jq -s '.[0]["0"] == .[2]' <<<"$used")" true "bytes in memory: $used"
+assert_eq "$("$ctl" status --no-scan --json "$MNT" |
+	jq -c '[.bytes_by_node, .misplaced_bytes]')" '[null,null]' "without looking"
+"$ctl" metrics --scan "$MNT" >"$HT_DIR/metrics"
+assert grep -q '^hugetmpfs_node_bytes{.*,node="0"} [1-9]' "$HT_DIR/metrics"
+assert awk -f "$HT_SRC/tests/integration/openmetrics.awk" "$HT_DIR/metrics"
+refute grep -q hugetmpfs_node_bytes <("$ctl" metrics "$MNT")
+
 # ---- it changes nothing else ----
 
 setfattr -n $xattr -v "follow bind:0@1-2" "$file"

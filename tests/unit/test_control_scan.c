@@ -47,11 +47,13 @@ static void made_up(const struct recovery_file *file, uint64_t index,
 	extent->data_pages = byte == 'h' ? 512 : byte ? (uint16_t) pages : 0;
 	extent->hole_pages = byte ? 0 : (uint16_t) pages;
 	extent->swapped_pages = byte == 's' ? 3 : 0;
+	extent->misplaced_pages = byte == 's' ? 2 : 0;
 }
 
-int recovery_map(struct recovery *recovery, const struct recovery_file *file,
-		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
-		 uint64_t *size_bytes)
+int recovery_map_nodes(struct recovery *recovery,
+		       const struct recovery_file *file, uint64_t first,
+		       uint32_t nr, struct hugetmpfs_extent *extents,
+		       uint64_t *size_bytes, uint64_t *node_pages)
 {
 	struct stat st;
 	uint32_t i;
@@ -63,8 +65,11 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 	assert_int_equal(file->ino, st.st_ino);
 	*size_bytes = (uint64_t) st.st_size;
 	for (i = 0; i < nr && (first + i) * HUGETMPFS_EXTENT_BYTES < *size_bytes;
-	     i++)
+	     i++) {
 		made_up(file, first + i, st.st_size, &extents[i]);
+		node_pages[1] += extents[i].data_pages;
+		node_pages[NODESET_NODES - 1] += extents[i].swapped_pages;
+	}
 	return (int) i;
 }
 
@@ -168,6 +173,13 @@ static void test_states(void **state)
 	assert_int_equal(totals.data_pages[HUGETMPFS_SMALL], 512 + 512 + 3);
 	assert_int_equal(totals.hole_pages, 3 * 512);
 	assert_int_equal(totals.swapped_pages, 3);
+	assert_int_equal(totals.misplaced_pages, 2);
+	assert_int_equal(totals.node_pages[0], 0);
+	assert_int_equal(totals.node_pages[1],
+			 totals.data_pages[HUGETMPFS_HUGE] +
+				 totals.data_pages[HUGETMPFS_SMALL] +
+				 totals.data_pages[HUGETMPFS_SWAPPED]);
+	assert_int_equal(totals.node_pages[NODESET_NODES - 1], 3);
 }
 
 /* As long as a file can be, with data at both ends only. */

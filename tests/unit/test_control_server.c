@@ -42,9 +42,10 @@ static char root_path[] = "/tmp/hugetmpfs-control.XXXXXX";
 
 /* ---- stand-ins for the recovery engine ---- */
 
-int recovery_map(struct recovery *recovery, const struct recovery_file *file,
-		 uint64_t first, uint32_t nr, struct hugetmpfs_extent *extents,
-		 uint64_t *size_bytes)
+int recovery_map_nodes(struct recovery *recovery,
+		       const struct recovery_file *file, uint64_t first,
+		       uint32_t nr, struct hugetmpfs_extent *extents,
+		       uint64_t *size_bytes, uint64_t *node_pages)
 {
 	(void) recovery;
 	(void) file;
@@ -52,6 +53,7 @@ int recovery_map(struct recovery *recovery, const struct recovery_file *file,
 	(void) nr;
 	(void) extents;
 	(void) size_bytes;
+	(void) node_pages;
 	return -EIO;
 }
 
@@ -360,7 +362,7 @@ static void test_metrics(void **state)
 	assert_non_null(strstr(text, "|meaning=first the 1st|"
 			       "meaning=third the 3rd|"));
 	assert_null(strstr(text, "bytes=huge"));
-	expect_error("metrics", "x", -EINVAL, "metrics takes no argument");
+	expect_error("metrics", "x", -EINVAL, "metrics knows no \"x\"");
 }
 
 /* ---- rubbish and worse ---- */

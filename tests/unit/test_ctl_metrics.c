@@ -150,6 +150,39 @@ static void test_openmetrics(void **state)
 	free(text);
 }
 
+/* When the files were looked at. */
+static void test_files(void **state)
+{
+	static const char *const lines[][2] = {
+		{ "extents", "huge 2" },     { "bytes", "huge 4194304" },
+		{ "node_bytes", "0 4096" },  { "node_bytes", "17 8192" },
+		{ "misplaced_bytes", "12" },
+	};
+	struct metrics metrics;
+
+	(void) state;
+	begin(&metrics, false);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(metrics_line(&metrics, lines[i][0],
+					      lines[i][1]), 0);
+	metrics_write(&metrics);
+	end(&metrics);
+	assert_non_null(strstr(text,
+			       "# UNIT hugetmpfs_file_extents extents\n"
+			       "# HELP hugetmpfs_file_extents Extents of all "
+			       "files, by state.\n"
+			       "hugetmpfs_file_extents" M
+			       ",state=\"huge\"} 2\n"));
+	assert_non_null(strstr(text, "hugetmpfs_file_bytes" M
+				     ",state=\"huge\"} 4194304\n"));
+	assert_non_null(strstr(text, "hugetmpfs_node_bytes" M
+				     ",node=\"0\"} 4096\n"
+				     "hugetmpfs_node_bytes" M
+				     ",node=\"17\"} 8192\n"));
+	assert_non_null(strstr(text, "hugetmpfs_misplaced_bytes" M "} 12\n"));
+	free(text);
+}
+
 static void test_prometheus(void **state)
 {
 	struct metrics metrics;
@@ -211,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_down),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_openmetrics),
+		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_prometheus),
 	};
 

@@ -17,24 +17,27 @@
 
 #include <hugetmpfs/hugetmpfs.h>
 
+#include "ctl/command.h"
 #include "ctl/extents.h"
 #include "ctl/grid.h"
 #include "ctl/json.h"
 #include "ctl/message.h"
+#include "ctl/nodes.h"
 #include "ctl/plan.h"
 #include "ctl/progress.h"
 
 static const struct hugetmpfs_extent made_up[] = {
 	{ .index = 0, .state = HUGETMPFS_HUGE, .data_pages = 512, .nid = 0,
-	  .reason = HUGETMPFS_REASON_DONE },
+	  .target_nid = 0, .reason = HUGETMPFS_REASON_DONE },
 	{ .index = 1, .state = HUGETMPFS_SMALL, .data_pages = 512, .nid = 1,
-	  .reason = HUGETMPFS_REASON_PINNED },
+	  .target_nid = 2, .misplaced_pages = 7, .reason = HUGETMPFS_REASON_PINNED },
 	{ .index = 2, .state = HUGETMPFS_PARTIAL, .data_pages = 500,
-	  .hole_pages = 12, .nid = 0, .reason = HUGETMPFS_REASON_NOT_ASKED },
+	  .hole_pages = 12, .nid = 0, .target_nid = -1, .reason = HUGETMPFS_REASON_NOT_ASKED },
 	{ .index = 3, .state = HUGETMPFS_SWAPPED, .data_pages = 512,
-	  .swapped_pages = 512, .nid = -1,
+	  .swapped_pages = 512, .nid = -1, .target_nid = 2,
 	  .reason = HUGETMPFS_REASON_SWAP_FAILED },
 	{ .index = 4, .state = HUGETMPFS_HOLE, .hole_pages = 512, .nid = -1,
+	  .target_nid = -1,
 	  .reason = HUGETMPFS_REASON_EMPTY },
 };
 #define NR_MADE_UP (sizeof(made_up) / sizeof(made_up[0]))
@@ -77,6 +80,7 @@ static void test_summary(void **state)
 	assert_int_equal(summary.data_pages, 512 + 512 + 500 + 512);
 	assert_int_equal(summary.hole_pages, 12 + 512);
 	assert_int_equal(summary.swapped_pages, 512);
+	assert_int_equal(summary.misplaced_pages, 7);
 	assert_int_equal(summary.reasons[HUGETMPFS_REASON_PINNED], 1);
 	assert_true(hugetmpfs_coverage_percent(&summary) > 33.3 &&
 		    hugetmpfs_coverage_percent(&summary) < 33.4);
@@ -96,6 +100,11 @@ static void test_words(void **state)
 			    "unknown");
 	assert_string_equal(hugetmpfs_reason_name(255), "unknown");
 	assert_non_null(hugetmpfs_reason_meaning(~0u));
+	assert_string_equal(hugetmpfs_numa_name(HUGETMPFS_NUMA_FOLLOW),
+			    "follow");
+	assert_string_equal(hugetmpfs_numa_name(HUGETMPFS_NR_NUMA_MODES),
+			    "unknown");
+	assert_non_null(hugetmpfs_numa_meaning(HUGETMPFS_NUMA_BIND));
 }
 
 static void expect_grid(struct grid *grid, char **text, const char *expected)
@@ -209,6 +218,83 @@ static void test_grid_summary(void **state)
 	free(text);
 }
 
+static void test_grid_nodes(void **state)
+{
+	struct hugetmpfs_extent extent = { .state = HUGETMPFS_SMALL };
+	static const int16_t nids[] = { 9, 10, 35, 36, 1023, -1 };
+	struct grid grid = { .nodes = true };
+	size_t bytes;
+	char *text;
+
+	(void) state;
+	grid.out = open_memstream(&text, &bytes);
+	for (size_t i = 0; i < NR_MADE_UP; i++)
+		grid_add(&grid, 1, grid_node(&made_up[i]));
+	for (size_t i = 0; i < NR(nids); i++) {
+		extent.nid = nids[i];
+		extent.misplaced_pages = (uint16_t) (i % 2);
+		grid_add(&grid, 1, grid_node(&extent));
+	}
+	expect_grid(&grid, &text, "         0  010~.9az++?\n");
+	grid = (struct grid){ .nodes = true, .color = true };
+	grid.out = open_memstream(&text, &bytes);
+	grid_add(&grid, 1, grid_node(&made_up[0]));
+	grid_add(&grid, 1, grid_node(&made_up[1]));
+	expect_grid(&grid, &text,
+		    "         0  \033[0m0\033[31m1\033[0m\n");
+}
+
+static char *print_nodes(const struct nodes_sum *sum)
+{
+	size_t bytes;
+	char *text;
+	FILE *out = open_memstream(&text, &bytes);
+
+	nodes_print(out, sum);
+	fclose(out);
+	return text;
+}
+
+static void test_nodes(void **state)
+{
+	struct nodes_sum *sum = calloc(1, sizeof(*sum));
+	struct hugetmpfs_extent extent = { .nid = 3, .target_nid = 1,
+					   .data_pages = 512,
+					   .misplaced_pages = 512 };
+	char *text;
+
+	(void) state;
+	nodes_add(sum, made_up, NR_MADE_UP);
+	text = print_nodes(sum);
+	assert_string_equal(
+		text, "  node 0                   2 extents       4.0 MiB\n"
+		      "  node 1                   1 extents       2.0 MiB\n"
+		      "misplaced: 28.0 KiB in 1 extent\n"
+		      "  extent 1: most of it on node 1, belongs on node 2\n");
+	free(text);
+	/* runs are put together, and no more are kept than have room */
+	for (int i = 0; i < 3; i++) {
+		extent.index = 10 + (uint64_t) i;
+		nodes_add(sum, &extent, 1);
+	}
+	for (int i = 0; i < NODES_RUNS; i++) {
+		extent.index = 20 + 2 * (uint64_t) i;
+		nodes_add(sum, &extent, 1);
+	}
+	text = print_nodes(sum);
+	assert_non_null(strstr(text, "extents 10-12: most of it on node 3, "
+				     "belongs on node 1\n"));
+	assert_non_null(strstr(text, "in 20 extents\n"));
+	assert_non_null(strstr(text, "\n  and others; --json has all\n"));
+	free(text);
+	memset(sum, 0, sizeof(*sum));
+	nodes_add(sum, &made_up[0], 1);
+	text = print_nodes(sum);
+	assert_non_null(strstr(text, "\nmisplaced: nothing\n"));
+	free(text);
+	free(sum);
+}
+
 static void test_json_extent(void **state)
 {
 	json_t *object = json_extent(&made_up[2]);
@@ -220,13 +306,14 @@ static void test_json_extent(void **state)
 	assert_string_equal(
 		text, "{\"index\":2,\"state\":\"partial\",\"huge\":false,"
 		      "\"data_pages\":500,\"hole_pages\":12,"
-		      "\"swapped_pages\":0,\"nid\":0,"
+		      "\"swapped_pages\":0,\"nid\":0,\"target_nid\":null,"
+		      "\"misplaced_pages\":0,"
 		      "\"reason\":\"not_asked\"}");
 	free(text);
 	object = json_extent(&made_up[3]);
 	text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
-	assert_non_null(strstr(text, "\"nid\":null"));
+	assert_non_null(strstr(text, "\"nid\":null,\"target_nid\":2,"));
 	free(text);
 }
 
@@ -248,6 +335,7 @@ static void test_json_summary(void **state)
 		"{\"extents\":5,\"eligible\":3,\"huge\":1,"
 		"\"coverage_percent\":33.3333,\"data_pages\":2036,"
 		"\"hole_pages\":524,\"swapped_pages\":512,"
+		"\"misplaced_pages\":7,"
 		"\"states\":{\"hole\":1,\"huge\":1,\"swapped\":1,\"small\":1,"
 		"\"partial\":1},"
 		"\"reasons\":{\"done\":1,\"pinned\":1,\"empty\":1,"
@@ -449,6 +537,8 @@ int main(void)
 		cmocka_unit_test(test_grid_rows),
 		cmocka_unit_test(test_grid_summary),
 		cmocka_unit_test(test_json_error),
+		cmocka_unit_test(test_grid_nodes),
+		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_json_extent),
 		cmocka_unit_test(test_json_names),
 		cmocka_unit_test(test_json_stream),

@@ -67,6 +67,8 @@ static void test_reasons(void **state)
 		{ HUGETMPFS_REASON_AGAIN, WHY_BUSY },
 		{ HUGETMPFS_REASON_NO_HUGE_PAGE, WHY_NO_HUGE_PAGE },
 		{ HUGETMPFS_REASON_OVER_LIMIT, WHY_MOUNT_FULL },
+		{ HUGETMPFS_REASON_NODE_FULL, WHY_NODE_FULL },
+		{ HUGETMPFS_REASON_NO_NODE, WHY_NO_NODE },
 		{ HUGETMPFS_REASON_SWAP_FAILED, WHY_SWAP_FAILED },
 		{ HUGETMPFS_REASON_FAILED, WHY_FAILED },
 	};
@@ -90,6 +92,40 @@ static void test_reasons(void **state)
 	why.policy.denied = 1;
 	assert_int_equal(judge(HUGETMPFS_REASON_PINNED, 512, 0, MAPPING_NONE),
 			 WHY_DENIED);
+}
+
+/* Huge and elsewhere than it belongs is worth a line; and it is huge. */
+static void test_misplaced(void **state)
+{
+	struct hugetmpfs_extent extent = {
+		.state = HUGETMPFS_HUGE,
+		.reason = HUGETMPFS_REASON_DONE,
+		.data_pages = 512,
+		.nid = 0,
+		.target_nid = 1,
+	};
+	uint8_t uses[1] = { MAPPING_NONE };
+
+	(void) state;
+	assert_int_equal(why_judge(&why, &extent, uses), WHY_HUGE);
+	extent.misplaced_pages = 512;
+	assert_int_equal(why_judge(&why, &extent, uses), WHY_MISPLACED);
+	extent.reason = HUGETMPFS_REASON_NODE_FULL;
+	assert_int_equal(why_judge(&why, &extent, uses), WHY_NODE_FULL);
+	extent.reason = HUGETMPFS_REASON_NO_NODE;
+	assert_int_equal(why_judge(&why, &extent, uses), WHY_NO_NODE);
+	for (extent.index = 0; extent.index < 4; extent.index++) {
+		extent.target_nid = extent.index == 3 ? 2 : 1;
+		assert_int_equal(why_add(&why, &extent, 1, WHY_MISPLACED, uses,
+					 -1, NULL),
+				 0);
+	}
+	assert_int_equal(why.nr_huge, 4);
+	assert_int_equal(why.nr, 2);
+	assert_int_equal(why.groups[0].nr, 3);
+	assert_int_equal(why.groups[0].misplaced_most, 512);
+	assert_int_equal(why.groups[1].target_nid, 2);
+	why_clear(&why);
 }
 
 static enum why_cause judge_untried(unsigned data_pages, unsigned swapped_pages,
@@ -270,6 +306,7 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_misplaced, setup),
 		cmocka_unit_test_setup(test_background, setup),
 		cmocka_unit_test_setup(test_fit, setup),
 		cmocka_unit_test_setup(test_groups, setup),
