@@ -11,6 +11,7 @@
  *	status			everything about the mount; looks at every file
  *	status no-scan		the same without looking at the files
  *	counters		the counters alone
+ *	counters INO		those of one file, by its inode number
  *	metrics			status no-scan, and what each counter means
  *	metrics scan		the same, and it looks at every file
  *	cancel			ends all recoveries that were asked for; answers

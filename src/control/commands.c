@@ -18,6 +18,7 @@
 #include <hugetmpfs/types.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "control/answer.h"
 #include "control/processes.h"
 #include "control/scan.h"
@@ -231,16 +232,45 @@ static void run_cancel(const struct control_config *config, char *argument,
 	answer_end(answer);
 }
 
+static void add_tally(const struct control_config *config, uint64_t ino,
+		      struct answer *answer)
+{
+	static const char *const names[] = {
+#define X(constant, name, meaning) [HUGETMPFS_REASON_##constant] = name,
+		HUGETMPFS_REASONS(X)
+#undef X
+	};
+	struct recovery_tally tally;
+
+	recovery_file_tally(config->recovery, ino, &tally);
+	answer_line(answer, "counter", "bytes_recovered %" PRIu64,
+		    tally.completed * HUGETMPFS_EXTENT_BYTES);
+	answer_line(answer, "counter", "recov_completed %" PRIu64,
+		    tally.completed);
+	for (int i = 0; i < HUGETMPFS_NR_REASONS; i++)
+		answer_line(answer, "counter", "ended_%s %" PRIu64, names[i],
+			    tally.ended[i]);
+}
+
 static void run_counters(const struct control_config *config, char *argument,
 			 struct answer *answer, struct command_rest *rest)
 {
+	const char *end = argument;
+	uint64_t ino = 0;
+
 	(void) rest;
-	if (*argument) {
-		answer_error(answer, -EINVAL, "counters takes no argument");
+	if (*argument &&
+	    (!number_parse(argument, false, &end, &ino) || *end || !ino)) {
+		answer_error(answer, -EINVAL,
+			     "counters takes the inode number of a file, not "
+			     "'%.100s'", argument);
 		return;
 	}
 	answer_ok(answer);
-	add_counters(config, answer);
+	if (ino)
+		add_tally(config, ino, answer);
+	else
+		add_counters(config, answer);
 	answer_end(answer);
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <hugetmpfs/protocol.h>
@@ -15,9 +16,10 @@
 #include "ctl/mount.h"
 
 static const char counters_usage[] =
-	"counters [--json] MOUNT\n"
-	"Shows the counters of a mount; hugetmpfsctl(8) says what they mean.\n"
-	"Only root may. MOUNT is the mountpoint or any path on the mount.\n"
+	"counters [--json] MOUNT|FILE\n"
+	"Shows the counters of a mount, or what came of the recoveries of a file;\n"
+	"hugetmpfsctl(8) says what they mean. Only root may. MOUNT is the\n"
+	"mountpoint or any directory on the mount.\n"
 	"\n"
 	"  --json      write a JSON object\n"
 	"  -h, --help  show this\n";
@@ -41,8 +43,20 @@ static int counters_line(void *json, const char *key, const char *value)
 	return 0;
 }
 
+/* The argument that asks for those of a file, NULL for those of the mount. */
+static const char *counters_of(const char *path, char *text, size_t size)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return NULL;
+	snprintf(text, size, "%" PRIu64, (uint64_t) st.st_ino);
+	return text;
+}
+
 static int counters_run(int argc, char **argv)
 {
+	char ino[24];
 	bool json;
 	json_t *object;
 	int code;
@@ -51,10 +65,11 @@ static int counters_run(int argc, char **argv)
 		return code;
 	if (optind != argc - 1)
 		return command_misused(&command_counters,
-				       "one mount has to be named");
+				       "one mount has to be named, or a file");
 	object = json ? json_object() : NULL;
-	code = mount_ask(argv[optind], PROTOCOL_COUNTERS, NULL, counters_line,
-			 object);
+	code = mount_ask(argv[optind], PROTOCOL_COUNTERS,
+			 counters_of(argv[optind], ino, sizeof(ino)),
+			 counters_line, object);
 	if (code == CTL_DONE && json)
 		json_print(object);
 	else
@@ -64,7 +79,7 @@ static int counters_run(int argc, char **argv)
 
 const struct command command_counters = {
 	.name = "counters",
-	.summary = "show the counters of a mount",
+	.summary = "show the counters of a mount or a file",
 	.usage = counters_usage,
 	.run = counters_run,
 };

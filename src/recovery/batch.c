@@ -252,6 +252,8 @@ static void recovery_item_finish(struct recovery_batch *batch,
 		extent.group = (uint32_t) item->payer;
 	pthread_mutex_lock(&recovery->lock);
 	recovery_past_store(recovery, batch->target->ino, team, extent.group);
+	recovery_tally_add_locked(recovery, batch->target->ino, team->reason,
+				  team_outcome(team) == TEAM_COMPLETED);
 	recovery_queue_finish_locked(recovery, item->work, &extent);
 	pthread_mutex_unlock(&recovery->lock);
 }

@@ -272,6 +272,8 @@ struct recovery {
 	struct recovery_queue queue[RECOVERY_NR_RANKS];
 	struct recovery_work *hash[RECOVERY_HASH_BUCKETS];
 	struct recovery_past past[RECOVERY_PAST_ENTRIES];
+	struct recovery_tally tallies[RECOVERY_TALLIES];
+	uint64_t tallied; /* works that were counted there */
 	unsigned asked;	  /* extents of requests not completed */
 	unsigned offered; /* the same of the background */
 	unsigned no_wait; /* requests that nobody waits for, of those asked */
@@ -413,6 +415,10 @@ void recovery_past_resume(struct recovery *recovery, uint64_t ino,
 /* Gives an extent the reason that the last work on it came to, if it fits. */
 void recovery_past_show(struct recovery *recovery, uint64_t ino,
 			struct hugetmpfs_extent *extent);
+
+/* tally.c: a work on the file has ended. */
+void recovery_tally_add_locked(struct recovery *recovery, uint64_t ino,
+			       enum hugetmpfs_reason reason, bool completed);
 
 /* survey.c */
 int recovery_survey_new(struct recovery_survey *survey, uint64_t first,

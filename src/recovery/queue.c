@@ -289,5 +289,6 @@ void recovery_queue_refuse_locked(struct recovery *recovery,
 		wait->request->extents[wait - wait->request->waits].reason =
 			(uint8_t) reason;
 	recovery_count(recovery, RECOVERY_COUNT_reasons + reason, 1);
+	recovery_tally_add_locked(recovery, work->target->ino, reason, false);
 	recovery_queue_finish_locked(recovery, work, NULL);
 }

@@ -242,6 +242,21 @@ int recovery_settings_set(struct recovery *recovery,
  */
 void recovery_closed(struct recovery *recovery, uint64_t ino);
 
+/*
+ * What came of the works on one file, since the engine was started, for as long
+ * as it is one of the last RECOVERY_TALLIES or so that were recovered; else all
+ * is 0. Does not block.
+ */
+#define RECOVERY_TALLIES 1024
+struct recovery_tally {
+	uint64_t ino;
+	uint64_t last;	    /* the engine's: when it was counted for */
+	uint64_t completed; /* extents made huge */
+	uint64_t ended[HUGETMPFS_NR_REASONS];
+};
+void recovery_file_tally(struct recovery *recovery, uint64_t ino,
+			 struct recovery_tally *out);
+
 /* Numbers for status. */
 struct recovery_load {
 	unsigned recoveries;

@@ -93,6 +93,14 @@ assert_match "$OUT" 'fuse_lookup +[1-9]' "requests by kind"
 assert_status 0 "$ctl" counters --json "$MNT"
 assert_eq "$(field '[.[] | type] | unique')" '["number"]' "counters as JSON"
 
+assert_status 0 "$ctl" counters "$MNT/huge"
+assert_match "$OUT" $'bytes_recovered +8388608\n' "counters of a file"
+assert_status 0 "$ctl" counters --json "$MNT/huge"
+assert_eq "$(field '[.bytes_recovered, .recov_completed, .ended_done]')" \
+	'[8388608,4,4]' "counters of a file as JSON"
+assert_status 0 "$ctl" counters --json "$MNT/a/again"
+assert_eq "$(field '[.[]] | add')" 0 "counters of a file that was not recovered"
+
 # reads and writes of passthrough files reach no daemon: nothing is counted
 before=$("$ctl" counters --json "$MNT" | jq -c '[.fuse_read, .fuse_write]')
 dd if="$MNT/huge" of="$MNT/copy" bs=1M status=none

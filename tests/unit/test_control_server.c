@@ -27,6 +27,7 @@
 
 #include "client/connection.h"
 #include "control/server.h"
+#include "fake/answers.h"
 #include "mm/mm.h"
 #include "namespace/table.h"
 #include "recovery/latency.h"
@@ -55,25 +56,6 @@ int recovery_map_nodes(struct recovery *recovery,
 	(void) size_bytes;
 	(void) node_pages;
 	return -EIO;
-}
-
-void recovery_load(struct recovery *recovery, struct recovery_load *load)
-{
-	(void) recovery;
-	*load = (struct recovery_load){ .recoveries = 8, .queued = 2,
-					.running = 1 };
-}
-
-enum hugetmpfs_background recovery_policy_own(int fd)
-{
-	(void) fd;
-	return HUGETMPFS_BACKGROUND_UNSET;
-}
-
-bool recovery_has_own_policies(struct recovery *recovery)
-{
-	(void) recovery;
-	return true;
 }
 
 uint64_t recovery_cancel_asked(struct recovery *recovery, uint64_t ino)
@@ -260,13 +242,34 @@ static void test_ping(void **state)
 	expect_error("ping", "x", -EINVAL, "ping takes no argument");
 }
 
+/* Of a file: all there are, in the order of the reasons. */
+static void expect_tally(const char *ino)
+{
+	char expected[2048];
+	int length;
+
+	length = sprintf(expected, "counter=bytes_recovered 6291456|"
+				   "counter=recov_completed 3|");
+#define X(constant, name, meaning)                                           \
+	length += sprintf(expected + length, "counter=ended_" name " %s|",    \
+			  HUGETMPFS_REASON_##constant ==                     \
+					  HUGETMPFS_REASON_PINNED ? ino : "0");
+	HUGETMPFS_REASONS(X)
+#undef X
+	expect_answer("counters", ino, expected);
+}
+
 static void test_counters(void **state)
 {
 	(void) state;
 	expect_answer("counters", NULL,
 		      "counter=first 1|counter=third 18446744073709551615|"
 		      "counter=last 4|");
-	expect_error("counters", "x", -EINVAL, "counters takes no argument");
+	expect_tally("77");
+	expect_error("counters", "x", -EINVAL,
+		     "counters takes the inode number of a file, not 'x'");
+	expect_error("counters", "5 6", -EINVAL,
+		     "counters takes the inode number of a file, not '5 6'");
 }
 
 static void test_cancel_and_upgrade(void **state)

@@ -379,6 +379,43 @@ static void test_change(void **state)
 	engine_stop(&engine);
 }
 
+static uint64_t completed_of(uint64_t ino)
+{
+	struct recovery_tally tally;
+
+	recovery_file_tally(engine.recovery, ino, &tally);
+	assert_int_equal(tally.ino, ino);
+	return tally.completed;
+}
+
+/* What came of each file's works; of the last files only. */
+static void test_tally(void **state)
+{
+	const uint64_t files = 2 * RECOVERY_TALLIES;
+	struct recovery_tally tally;
+	uint64_t kept = 0;
+
+	(void) state;
+	engine_start(&engine, 1);
+	engine.fake.extents[1].pinned = true;
+	engine_recover(&engine, &caller, 0, 4, 0);
+	recovery_file_tally(engine.recovery, FAKE_INO, &tally);
+	assert_int_equal(tally.completed, 3);
+	assert_int_equal(tally.ended[HUGETMPFS_REASON_DONE], 3);
+	assert_int_equal(tally.ended[HUGETMPFS_REASON_PINNED], 1);
+	assert_int_equal(completed_of(FAKE_INO + 1), 0);
+	for (uint64_t i = 1; i <= files; i++) {
+		engine.file.ino = FAKE_INO + i;
+		fake_mm_set(&engine.fake, 9, PAGES, 0, false);
+		engine_recover(&engine, &caller, 9, 1, 0);
+		assert_int_equal(completed_of(FAKE_INO + i), 1);
+	}
+	for (uint64_t i = 1; i <= files; i++)
+		kept += completed_of(FAKE_INO + i);
+	assert_in_range(kept, RECOVERY_TALLIES / 4, RECOVERY_TALLIES);
+	engine_stop(&engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +430,7 @@ int main(void)
 		cmocka_unit_test_setup(test_off, setup),
 		cmocka_unit_test_setup(test_limit, setup),
 		cmocka_unit_test_setup(test_change, setup),
+		cmocka_unit_test_setup(test_tally, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
