@@ -164,6 +164,11 @@ double attr_timeout(struct server *server, uint64_t nodeid,
 	return cacheable ? SERVER_FOREVER : 0;
 }
 
+static bool is_short(int ret)
+{
+	return ret == -ENOMEM || ret == -EINTR || ret == -EAGAIN;
+}
+
 void attr_uncache(struct server *server, uint64_t nodeid)
 {
 	struct inode *inode = inode_find(server->inodes, nodeid);
@@ -173,8 +178,10 @@ void attr_uncache(struct server *server, uint64_t nodeid)
 	cached = inode->attr_cached;
 	inode->attr_cached = false;
 	inode_unlock(server->inodes, nodeid);
-	if (cached)
-		fuse_lowlevel_notify_inval_inode(server->session, nodeid, -1, 0);
+	/* what it went on to believe would be wrong */
+	while (cached && is_short(fuse_lowlevel_notify_inval_inode(
+				 server->session, nodeid, -1, 0)))
+		usleep(1000);
 }
 
 int entry_fill(struct server *server, int fd, struct fuse_entry_param *entry)
@@ -214,24 +221,12 @@ int entry_open(int parent_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-void entry_reply(fuse_req_t req, int fd)
+void entry_reply(fuse_req_t req, struct fuse_entry_param *entry)
 {
 	struct server *server = server_of(req);
-	struct fuse_entry_param entry;
-	int ret;
 
-	if (fd < 0) {
-		reply_err(req, -fd);
-		return;
-	}
-	ret = entry_fill(server, fd, &entry);
-	close(fd);
-	if (ret) {
-		reply_err(req, -ret);
-		return;
-	}
-	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
+	entry->attr_timeout = attr_timeout(server, entry->ino, &entry->attr);
 	/* the kernel does not forget what it never got */
-	if (reply_entry(req, &entry) == -ENOENT)
-		entry_forget(server, &entry);
+	if (reply_entry(req, entry) == -ENOENT)
+		entry_forget(server, entry);
 }

@@ -102,6 +102,9 @@ void entry_forget(struct server *server, const struct fuse_entry_param *entry);
  */
 bool name_was_made(int parent_fd, const char *name);
 
+/* Removes a name again that was made, as the kernel cannot be told of it. */
+void name_unmake(int parent_fd, const char *name, bool is_dir);
+
 /* An O_PATH fd on what name is, symbolic links not followed; or -errno. */
 int entry_open(int parent_fd, const char *name);
 
@@ -111,8 +114,8 @@ int entry_open(int parent_fd, const char *name);
  */
 bool attr_of_removed(struct server *server, uint64_t nodeid, struct stat *st);
 
-/* Replies the entry that fd is open on, taking fd over; or, below 0, an error. */
-void entry_reply(fuse_req_t req, int fd);
+/* Replies an entry that was filled, all but how long its attributes hold. */
+void entry_reply(fuse_req_t req, struct fuse_entry_param *entry);
 
 /* policy.c: attributes with a meaning */
 
@@ -163,10 +166,12 @@ void file_let_go(struct server *server, uint64_t nodeid);
 
 /*
  * To be called before the last name goes of what fd is open on: it is kept as
- * long as the kernel knows it. victim_let_go() with the nodeid, after that or
- * when the name has stayed; 0 is for an inode that the kernel does not know.
+ * long as the kernel knows it, which has its nodeid then, and 0 is left there
+ * otherwise. Returns 0 or a negative errno. victim_let_go() with the nodeid,
+ * after that or when the name has stayed.
  */
-uint64_t victim_hold(struct server *server, int fd, const struct stat *st);
+int victim_hold(struct server *server, int fd, const struct stat *st,
+		uint64_t *nodeid);
 void victim_let_go(struct server *server, uint64_t nodeid);
 
 /*
@@ -192,6 +197,15 @@ static inline int file_accmode(const struct fuse_file_info *fi)
 }
 
 /*
+ * server.c: opens a session on the fd of the configuration, which is not
+ * served yet. Returns 0 or a negative errno.
+ */
+int server_open_session(struct server *server);
+
+/* ops_dir.c: closes the directories that nobody has released. */
+void directories_close(struct server *server);
+
+/*
  * ops_ioctl.c: cancels the recoveries that callers wait for and waits until
  * each has been answered. For the end of the session. Blocks.
  */
@@ -209,6 +223,21 @@ int reply_create(fuse_req_t req, const struct fuse_entry_param *entry,
 int reply_open(fuse_req_t req, const struct fuse_file_info *fi);
 int reply_attr(fuse_req_t req, const struct stat *st, double timeout);
 int reply_buf(fuse_req_t req, const void *data, size_t bytes);
+
+/*
+ * Replies of other requests are libfuse's, which tries once and ends the
+ * request: REPLY(req, fuse_reply_x(req, ...)) has the client get an error when
+ * that did not come through, rather than wait for ever. reply_sent() does it
+ * for a request that reply_unique() gave the number of while it was received.
+ */
+#define REPLY(req, reply)                                                      \
+	do {                                                                   \
+		struct server *reply_server = server_of(req);                  \
+		uint64_t reply_number = reply_unique();                        \
+		reply_sent(reply_server, reply_number, reply);                 \
+	} while (0)
+uint64_t reply_unique(void);
+void reply_sent(struct server *server, uint64_t unique, int ret);
 
 /* Sends a reply that was kept, once more. Returns 0 or a negative errno. */
 int reply_again(struct server *server, struct journal_slot *slot);

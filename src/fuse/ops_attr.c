@@ -74,18 +74,19 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
 	fd = inode_open(server->inodes, ino, O_PATH | O_NOFOLLOW);
 	if (fd == -ESTALE && attr_of_removed(server, ino, &mode)) {
 		statx_of_removed(&stx, &mode);
-		fuse_reply_statx(req, 0, &stx, SERVER_FOREVER);
+		REPLY(req, fuse_reply_statx(req, 0, &stx, SERVER_FOREVER));
 		return;
 	}
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	if (statx(fd, "", flags | AT_EMPTY_PATH, (unsigned) mask, &stx)) {
-		fuse_reply_err(req, errno);
+		reply_err(req, errno);
 	} else {
 		mode.st_mode = stx.stx_mode;
-		fuse_reply_statx(req, 0, &stx, attr_timeout(server, ino, &mode));
+		REPLY(req, fuse_reply_statx(req, 0, &stx,
+					    attr_timeout(server, ino, &mode)));
 	}
 	close(fd);
 }
@@ -174,10 +175,26 @@ static int set_attributes(fuse_req_t req, fuse_ino_t ino, int fd,
 	return ret;
 }
 
+/*
+ * The attributes of what was just changed: an error would say that it was not.
+ * No error lasts that an open inode of tmpfs has here.
+ */
+static int stat_changed(int fd, struct stat *st)
+{
+	int tries = 10;
+
+	while (fstat(fd, st))
+		if (!--tries)
+			return -errno;
+	return 0;
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {
-	int fd = inode_open(server_of(req)->inodes, ino, O_PATH | O_NOFOLLOW);
+	struct server *server = server_of(req);
+	int fd = inode_open(server->inodes, ino, O_PATH | O_NOFOLLOW);
+	struct stat st;
 	int ret;
 
 	(void) fi;
@@ -186,11 +203,13 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		return;
 	}
 	ret = set_attributes(req, ino, fd, attr, to_set);
+	if (!ret)
+		ret = stat_changed(fd, &st);
 	close(fd);
 	if (ret)
 		reply_err(req, -ret);
 	else
-		attr_reply(req, ino);
+		reply_attr(req, &st, attr_timeout(server, ino, &st));
 }
 
 void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -199,7 +218,7 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 	(void) ino;
 	if (fstatvfs(server_of(req)->config.root_fd, &st))
-		fuse_reply_err(req, errno);
+		reply_err(req, errno);
 	else
-		fuse_reply_statfs(req, &st);
+		REPLY(req, fuse_reply_statfs(req, &st));
 }

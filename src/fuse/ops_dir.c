@@ -143,6 +143,18 @@ static struct directory *directory_take(struct server *server, uint64_t handle)
 	return directory;
 }
 
+void directories_close(struct server *server)
+{
+	for (unsigned i = 0; i < SERVER_NR_BUCKETS; i++) {
+		struct directory *directory;
+
+		while ((directory = LIST_FIRST(&server->directories[i]))) {
+			LIST_REMOVE(directory, entry);
+			directory_close(directory);
+		}
+	}
+}
+
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
@@ -191,10 +203,7 @@ static size_t add_plus(fuse_req_t req, struct directory *directory, char *at,
 		       size_t size, const struct dirent *dirent)
 {
 	struct server *server = server_of(req);
-	struct fuse_entry_param entry = {
-		.attr.st_ino = dirent->d_ino,
-		.attr.st_mode = DTTOIF(dirent->d_type),
-	};
+	struct fuse_entry_param entry = { 0 };
 	size_t need = fuse_add_direntry_plus(req, NULL, 0, dirent->d_name,
 					     NULL, 0);
 	int fd;
@@ -203,12 +212,16 @@ static size_t add_plus(fuse_req_t req, struct directory *directory, char *at,
 		return need;
 	if (!is_dot(dirent->d_name) && journal_has_room()) {
 		fd = entry_open(dirfd(directory->stream), dirent->d_name);
-		/* without an entry the kernel looks the name up when needed */
 		if (fd >= 0 && !entry_fill(server, fd, &entry))
 			entry.attr_timeout = attr_timeout(server, entry.ino,
 							  &entry.attr);
 		if (fd >= 0)
 			close(fd);
+	}
+	/* without an entry the kernel looks the name up when needed */
+	if (!entry.ino) {
+		entry.attr.st_ino = dirent->d_ino;
+		entry.attr.st_mode = DTTOIF(dirent->d_type);
 	}
 	return fuse_add_direntry_plus(req, at, size, dirent->d_name, &entry,
 				      dirent->d_off);

@@ -20,56 +20,76 @@
 /* open(2) flags that decide whether tmpfs would let the file be opened. */
 #define CHECKED_FLAGS (O_ACCMODE | O_APPEND | O_DIRECT | O_NOATIME)
 
-/* Replies a file that was just made; takes fd over. */
-static void created_reply(fuse_req_t req, int fd, struct fuse_file_info *fi)
+/* Opens, for the kernel, a file that was just made. */
+static int open_made(struct server *server, int fd,
+		     struct fuse_entry_param *entry, struct fuse_file_info *fi)
+{
+	int ret = entry_fill(server, fd, entry);
+
+	if (ret)
+		return ret;
+	ret = file_opened(server, entry->ino, fi->flags, fi);
+	if (ret)
+		entry_forget(server, entry);
+	return ret;
+}
+
+static void created_reply(fuse_req_t req, struct fuse_entry_param *entry,
+			  struct fuse_file_info *fi)
 {
 	struct server *server = server_of(req);
-	struct fuse_entry_param entry;
-	int ret = entry_fill(server, fd, &entry);
 
-	if (!ret) {
-		ret = file_opened(server, entry.ino, fi->flags, fi);
-		if (ret)
-			entry_forget(server, &entry);
-	}
-	close(fd);
-	if (ret) {
-		reply_err(req, -ret);
-		return;
-	}
-	entry.attr_timeout = attr_timeout(server, entry.ino, &entry.attr);
-	if (reply_create(req, &entry, fi) == -ENOENT) {
-		file_unopened(server, entry.ino, fi->flags);
-		entry_forget(server, &entry);
+	entry->attr_timeout = attr_timeout(server, entry->ino, &entry->attr);
+	if (reply_create(req, entry, fi) == -ENOENT) {
+		file_unopened(server, entry->ino, fi->flags);
+		entry_forget(server, entry);
 	}
 }
 
-static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
-		      int flags, mode_t mode, struct fuse_file_info *fi)
+/* Makes a file in the caller's name. Returns an fd or a negative errno. */
+static int make_file(fuse_req_t req, int parent_fd, const char *name, int flags,
+		     mode_t mode)
 {
-	int parent_fd = inode_open(server_of(req)->inodes, parent,
-				   O_PATH | O_DIRECTORY);
 	int fd;
 
-	if (parent_fd < 0) {
-		reply_err(req, -parent_fd);
-		return;
-	}
-	if ((flags & O_TMPFILE) != O_TMPFILE && name_was_made(parent_fd, name))
-		flags &= ~(O_CREAT | O_EXCL);
 	caller_assume(req);
 	do {
 		fd = openat(parent_fd, name, flags | O_RDWR | O_CLOEXEC, mode);
 		fd = fd < 0 ? -errno : fd;
 	} while (room_may_come(server_of(req), fd));
 	creds_restore();
-	if (fd >= 0)
-		policy_inherit(server_of(req), parent_fd, fd);
+	return fd;
+}
+
+static void create_in(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      int flags, mode_t mode, struct fuse_file_info *fi)
+{
+	struct server *server = server_of(req);
+	bool has_name = (flags & O_TMPFILE) != O_TMPFILE;
+	int parent_fd = inode_open(server->inodes, parent,
+				   O_PATH | O_DIRECTORY);
+	struct fuse_entry_param entry;
+	int fd, ret;
+
+	if (parent_fd < 0) {
+		reply_err(req, -parent_fd);
+		return;
+	}
+	if (has_name && name_was_made(parent_fd, name))
+		flags &= ~(O_CREAT | O_EXCL);
+	ret = fd = make_file(req, parent_fd, name, flags, mode);
+	if (fd >= 0) {
+		policy_inherit(server, parent_fd, fd);
+		ret = open_made(server, fd, &entry, fi);
+		close(fd);
+		if (ret && has_name)
+			name_unmake(parent_fd, name, false);
+	}
 	close(parent_fd);
-	if (fd >= 0)
-		created_reply(req, fd, fi);
+	if (ret)
+		reply_err(req, -ret);
 	else
-		reply_err(req, -fd);
+		created_reply(req, &entry, fi);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -244,7 +264,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	if (found < 0)
 		reply_err(req, errno);
 	else
-		fuse_reply_lseek(req, found);
+		REPLY(req, fuse_reply_lseek(req, found));
 	close(fd);
 }
 
@@ -257,15 +277,15 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 
 	(void) fi;
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	data = malloc(size ? size : 1);
 	n = data ? pread(fd, data, size, offset) : -1;
 	if (n < 0)
-		fuse_reply_err(req, data ? errno : ENOMEM);
+		reply_err(req, data ? errno : ENOMEM);
 	else
-		fuse_reply_buf(req, data, (size_t) n);
+		REPLY(req, fuse_reply_buf(req, data, (size_t) n));
 	free(data);
 	close(fd);
 }
@@ -278,7 +298,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	ssize_t n = -1;
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	if (fi->kill_suidgid)
@@ -290,7 +310,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	creds_restore();
 	close(fd);
 	if (ret)
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 	else
-		fuse_reply_write(req, (size_t) n);
+		REPLY(req, fuse_reply_write(req, (size_t) n));
 }

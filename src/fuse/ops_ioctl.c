@@ -32,6 +32,7 @@ struct recover_call {
 	int users;
 	struct server *server;
 	fuse_req_t req;
+	uint64_t unique;
 	struct hugetmpfs_ioc_extents arg;
 };
 
@@ -72,28 +73,30 @@ void calls_drain(struct server *server)
 	pthread_mutex_unlock(&server->calls_mutex);
 }
 
-static void extents_reply(fuse_req_t req, struct hugetmpfs_ioc_extents *arg,
-			  uint32_t nr, uint64_t size_bytes)
+static int extents_reply(fuse_req_t req, struct hugetmpfs_ioc_extents *arg,
+			 uint32_t nr, uint64_t size_bytes)
 {
 	arg->nr = nr;
 	arg->size_bytes = size_bytes;
-	fuse_reply_ioctl(req, 0, arg, sizeof(*arg));
+	return fuse_reply_ioctl(req, 0, arg, sizeof(*arg));
 }
 
 static void recover_done(void *data, const struct recovery_result *result)
 {
 	struct recover_call *call = data;
+	int ret;
 
 	/* waits for an interrupt that is being brought, then none comes */
 	fuse_req_interrupt_func(call->req, NULL, NULL);
 	if (result->error) {
-		fuse_reply_err(call->req, -result->error);
+		ret = fuse_reply_err(call->req, -result->error);
 	} else {
 		memcpy(call->arg.extents, result->extents,
 		       result->nr * sizeof(*result->extents));
-		extents_reply(call->req, &call->arg, result->nr,
-			      result->size_bytes);
+		ret = extents_reply(call->req, &call->arg, result->nr,
+				    result->size_bytes);
 	}
+	reply_sent(call->server, call->unique, ret);
 	call_put(call);
 }
 
@@ -120,7 +123,7 @@ static void recover_submit(struct recover_call *call,
 			      recover_done, call, &request);
 	if (ret) {
 		fuse_req_interrupt_func(req, NULL, NULL);
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 		call_put(call); /* recover_done() will not come to do it */
 	} else {
 		pthread_mutex_lock(&call->server->calls_mutex);
@@ -139,7 +142,7 @@ static void recover(fuse_req_t req, const struct recovery_file *file,
 	struct recover_call *call = malloc(sizeof(*call));
 
 	if (!call) {
-		fuse_reply_err(req, ENOMEM);
+		reply_err(req, ENOMEM);
 		return;
 	}
 	call->request = NULL;
@@ -147,6 +150,7 @@ static void recover(fuse_req_t req, const struct recovery_file *file,
 	call->users = 2;
 	call->server = server;
 	call->req = req;
+	call->unique = reply_unique();
 	call->arg = *arg;
 	pthread_mutex_lock(&server->calls_mutex);
 	LIST_INSERT_HEAD(&server->calls, call, entry);
@@ -162,9 +166,9 @@ static void map(fuse_req_t req, const struct recovery_file *file,
 			      arg->nr, arg->extents, &size_bytes);
 
 	if (nr < 0)
-		fuse_reply_err(req, -nr);
+		reply_err(req, -nr);
 	else
-		extents_reply(req, arg, (uint32_t) nr, size_bytes);
+		REPLY(req, extents_reply(req, arg, (uint32_t) nr, size_bytes));
 }
 
 static int check_extents(const struct hugetmpfs_ioc_extents *arg,
@@ -222,7 +226,7 @@ static void extents_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 			inode_open(server->inodes, ino,
 				   recovers ? O_RDWR : O_RDONLY);
 	if (file.fd < 0) {
-		fuse_reply_err(req, -file.fd);
+		reply_err(req, -file.fd);
 		return;
 	}
 	file.payer = payer_of(req);
@@ -249,12 +253,12 @@ static void cancel_ioctl(fuse_req_t req, fuse_ino_t ino,
 	if (!ret)
 		ret = check_file(req, ino, fi, true, &st_ino);
 	if (ret) {
-		fuse_reply_err(req, -ret);
+		reply_err(req, -ret);
 		return;
 	}
 	arg.extents = recovery_cancel_asked(server_of(req)->config.recovery,
 					    st_ino);
-	fuse_reply_ioctl(req, 0, &arg, sizeof(arg));
+	REPLY(req, fuse_reply_ioctl(req, 0, &arg, sizeof(arg)));
 }
 
 /* lsattr(1) and chattr(1): the kernel has checked what the caller may change. */
@@ -268,19 +272,19 @@ static void flags_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 	int fd = inode_open(server_of(req)->inodes, ino, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	if (in_size > sizeof(value) || out_size > sizeof(value)) {
-		fuse_reply_err(req, EINVAL);
+		reply_err(req, EINVAL);
 		goto out_close;
 	}
 	if (in_size)
 		memcpy(&value, in, in_size);
 	if (ioctl(fd, cmd, &value))
-		fuse_reply_err(req, errno);
+		reply_err(req, errno);
 	else
-		fuse_reply_ioctl(req, 0, &value, out_size);
+		REPLY(req, fuse_reply_ioctl(req, 0, &value, out_size));
 out_close:
 	close(fd);
 }
@@ -294,30 +298,30 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	case HUGETMPFS_IOC_MAP:
 	case HUGETMPFS_IOC_RECOVER:
 		if (flags & FUSE_IOCTL_DIR)
-			fuse_reply_err(req, ENOTTY);
+			reply_err(req, ENOTTY);
 		else if (in_size != sizeof(struct hugetmpfs_ioc_extents))
-			fuse_reply_err(req, EINVAL);
+			reply_err(req, EINVAL);
 		else
 			extents_ioctl(req, ino, cmd, fi, in);
 		break;
 	case HUGETMPFS_IOC_CANCEL:
 		if (flags & FUSE_IOCTL_DIR)
-			fuse_reply_err(req, ENOTTY);
+			reply_err(req, ENOTTY);
 		else if (in_size != sizeof(struct hugetmpfs_ioc_cancel))
-			fuse_reply_err(req, EINVAL);
+			reply_err(req, EINVAL);
 		else
 			cancel_ioctl(req, ino, fi, in);
 		break;
 	case HUGETMPFS_IOC_POLICY:
 		if (out_size != sizeof(struct hugetmpfs_policy))
-			fuse_reply_err(req, EINVAL);
+			reply_err(req, EINVAL);
 		else
 			op_ioctl_policy(req, ino);
 		break;
 	case HUGETMPFS_IOC_NUMA_GET:
 	case HUGETMPFS_IOC_NUMA_SET:
 		if (in_size != sizeof(struct hugetmpfs_ioc_numa))
-			fuse_reply_err(req, EINVAL);
+			reply_err(req, EINVAL);
 		else
 			op_ioctl_numa(req, ino, cmd, fi, in);
 		break;
@@ -328,6 +332,6 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		flags_ioctl(req, ino, cmd, in, in_size, out_size);
 		break;
 	default:
-		fuse_reply_err(req, ENOTTY);
+		reply_err(req, ENOTTY);
 	}
 }

@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "fuse/ops.h"
 #include "namespace/creds.h"
 #include "recovery/recovery.h"
@@ -23,7 +25,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param missing = { .entry_timeout = SERVER_FOREVER };
 	int parent_fd = open_directory(req, parent);
-	int fd;
+	struct fuse_entry_param entry;
+	int fd, ret;
 
 	if (parent_fd < 0) {
 		reply_err(req, -parent_fd);
@@ -31,10 +34,17 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	fd = entry_open(parent_fd, name);
 	close(parent_fd);
-	if (fd == -ENOENT)
+	if (fd == -ENOENT) {
 		reply_entry(req, &missing);
+		return;
+	}
+	ret = fd < 0 ? fd : entry_fill(server_of(req), fd, &entry);
+	if (fd >= 0)
+		close(fd);
+	if (ret)
+		reply_err(req, -ret);
 	else
-		entry_reply(req, fd);
+		entry_reply(req, &entry);
 }
 
 /* The journal keeps how many were done: no forget comes twice. */
@@ -87,6 +97,13 @@ static int make(int parent_fd, const struct making *making)
 	return ret ? -errno : 0;
 }
 
+void name_unmake(int parent_fd, const char *name, bool is_dir)
+{
+	if (unlinkat(parent_fd, name, is_dir ? AT_REMOVEDIR : 0))
+		log_error("cannot take back a name that was made: %s",
+			  strerror(errno));
+}
+
 bool name_was_made(int parent_fd, const char *name)
 {
 	struct stat st;
@@ -95,30 +112,61 @@ bool name_was_made(int parent_fd, const char *name)
 	       !fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW);
 }
 
+/* Makes the name in the caller's name, unless a dead daemon has done so. */
+static int make_once(fuse_req_t req, int parent_fd,
+		     const struct making *making)
+{
+	int ret;
+
+	if (name_was_made(parent_fd, making->name))
+		return 0;
+	caller_assume(req);
+	do {
+		ret = make(parent_fd, making);
+	} while (room_may_come(server_of(req), ret));
+	creds_restore();
+	return ret;
+}
+
+/* What the kernel is to be told of the name that was made. */
+static int fill_made(fuse_req_t req, int parent_fd,
+		     const struct making *making,
+		     struct fuse_entry_param *entry)
+{
+	int fd = entry_open(parent_fd, making->name), ret;
+
+	if (fd < 0)
+		return fd;
+	if (making->link_fd < 0)
+		policy_inherit(server_of(req), parent_fd, fd);
+	ret = entry_fill(server_of(req), fd, entry);
+	close(fd);
+	return ret;
+}
+
 static void make_and_reply(fuse_req_t req, fuse_ino_t parent,
 			   const struct making *making)
 {
+	bool is_dir = making->link_fd < 0 && S_ISDIR(making->mode);
 	int parent_fd = open_directory(req, parent);
+	struct fuse_entry_param entry;
 	int ret;
 
 	if (parent_fd < 0) {
 		reply_err(req, -parent_fd);
 		return;
 	}
-	ret = name_was_made(parent_fd, making->name) ? 0 : 1;
-	caller_assume(req);
-	while (ret) {
-		ret = make(parent_fd, making);
-		if (!room_may_come(server_of(req), ret))
-			break;
+	ret = make_once(req, parent_fd, making);
+	if (!ret) {
+		ret = fill_made(req, parent_fd, making, &entry);
+		if (ret)
+			name_unmake(parent_fd, making->name, is_dir);
 	}
-	creds_restore();
-	if (!ret)
-		ret = entry_open(parent_fd, making->name);
-	if (ret >= 0 && making->link_fd < 0)
-		policy_inherit(server_of(req), parent_fd, ret);
-	entry_reply(req, ret);
 	close(parent_fd);
+	if (ret)
+		reply_err(req, -ret);
+	else
+		entry_reply(req, &entry);
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -170,23 +218,37 @@ struct victim {
 
 /*
  * Opens the inode before its name goes; works on its extents end when it has no
- * other name.
+ * other name. Returns 0 or a negative errno: then the name has to stay, for who
+ * knows the inode would lose it.
  */
-static struct victim victim_open(fuse_req_t req, int parent_fd,
-				 const char *name)
+static int victim_open(fuse_req_t req, int parent_fd, const char *name,
+		       struct victim *victim)
 {
 	struct server *server = server_of(req);
-	struct victim victim = { entry_open(parent_fd, name), 0 };
 	struct stat st;
+	int ret = 0;
 
-	if (victim.fd < 0 || fstat(victim.fd, &st))
-		return victim;
+	*victim = (struct victim){ .fd = entry_open(parent_fd, name) };
+	/* whoever removes what is not there will say so */
+	if (victim->fd == -ENOENT)
+		return 0;
+	if (victim->fd < 0)
+		return victim->fd;
+	if (fstat(victim->fd, &st)) {
+		ret = -errno;
+		goto err_close;
+	}
 	if (S_ISREG(st.st_mode) && st.st_nlink == 1)
 		recovery_release(server->config.recovery, st.st_ino, 0,
 				 UINT64_MAX);
 	if (S_ISDIR(st.st_mode) || st.st_nlink == 1)
-		victim.nodeid = victim_hold(server, victim.fd, &st);
-	return victim;
+		ret = victim_hold(server, victim->fd, &st, &victim->nodeid);
+	if (!ret)
+		return 0;
+err_close:
+	close(victim->fd);
+	victim->fd = -1;
+	return ret;
 }
 
 static void victim_done(fuse_req_t req, struct victim victim, bool removed)
@@ -208,14 +270,14 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	int parent_fd = open_directory(req, parent);
 	struct victim victim;
-	int error = 0;
+	int error;
 
 	if (parent_fd < 0) {
 		reply_err(req, -parent_fd);
 		return;
 	}
-	victim = victim_open(req, parent_fd, name);
-	if (unlinkat(parent_fd, name, flags))
+	error = -victim_open(req, parent_fd, name, &victim);
+	if (!error && unlinkat(parent_fd, name, flags))
 		error = errno;
 	victim_done(req, victim, !error);
 	close(parent_fd);
@@ -281,8 +343,9 @@ static int rename_in(fuse_req_t req, int parent_fd, const char *name,
 	/* a whiteout is made in the caller's name */
 	caller_assume(req);
 	if (!(flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)))
-		victim = victim_open(req, new_parent_fd, new_name);
-	if (renameat2(parent_fd, name, new_parent_fd, new_name, flags))
+		error = -victim_open(req, new_parent_fd, new_name, &victim);
+	if (!error &&
+	    renameat2(parent_fd, name, new_parent_fd, new_name, flags))
 		error = errno;
 	creds_restore();
 	victim_done(req, victim, !error);
@@ -326,7 +389,7 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		reply_err(req, errno);
 	} else {
 		target[length] = '\0';
-		fuse_reply_readlink(req, target);
+		REPLY(req, fuse_reply_readlink(req, target));
 	}
 	close(fd);
 }

@@ -37,12 +37,12 @@ void op_ioctl_policy(fuse_req_t req, fuse_ino_t ino)
 	};
 
 	if (file.fd < 0) {
-		fuse_reply_err(req, -file.fd);
+		reply_err(req, -file.fd);
 		return;
 	}
 	recovery_file_policy(server_of(req)->config.recovery, &file, &policy);
 	close(file.fd);
-	fuse_reply_ioctl(req, 0, &policy, sizeof(policy));
+	REPLY(req, fuse_reply_ioctl(req, 0, &policy, sizeof(policy)));
 }
 
 __attribute__((format(printf, 3, 4))) static int
@@ -233,7 +233,7 @@ void op_ioctl_numa(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 	memset(arg.message, 0, sizeof(arg.message));
 	fd = inode_open(server_of(req)->inodes, ino, O_PATH | O_NOFOLLOW);
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	ret = fstat(fd, &st) ? -errno : 0;
@@ -248,5 +248,5 @@ void op_ioctl_numa(fuse_req_t req, fuse_ino_t ino, unsigned int cmd,
 	if (!ret && sets)
 		attr_uncache(server_of(req), ino);
 	/* with an error, too: it says in words what was wrong */
-	fuse_reply_ioctl(req, ret, &arg, sizeof(arg));
+	REPLY(req, fuse_reply_ioctl(req, ret, &arg, sizeof(arg)));
 }

@@ -109,13 +109,13 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 static void value_reply(fuse_req_t req, char *value, ssize_t n, size_t size)
 {
 	if (n < 0)
-		fuse_reply_err(req, (int) -n);
+		reply_err(req, (int) -n);
 	else if (!size)
-		fuse_reply_xattr(req, (size_t) n);
+		REPLY(req, fuse_reply_xattr(req, (size_t) n));
 	else if ((size_t) n > size)
-		fuse_reply_err(req, ERANGE);
+		reply_err(req, ERANGE);
 	else
-		fuse_reply_buf(req, value, (size_t) n);
+		reply_buf(req, value, (size_t) n);
 	free(value);
 }
 
@@ -126,7 +126,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	ssize_t n;
 
 	if (fd < 0) {
-		fuse_reply_err(req, is_removed(req, ino, fd) ? ENODATA : -fd);
+		reply_err(req, is_removed(req, ino, fd) ? ENODATA : -fd);
 		return;
 	}
 	if (size)
@@ -192,7 +192,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		return;
 	}
 	if (fd < 0) {
-		fuse_reply_err(req, -fd);
+		reply_err(req, -fd);
 		return;
 	}
 	n = list_names(fd, &names);

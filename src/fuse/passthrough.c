@@ -279,12 +279,18 @@ static void keep_attr(struct table_record *record, const struct stat *st)
 	atomic_store(&record->has_attr, 1);
 }
 
-uint64_t victim_hold(struct server *server, int fd, const struct stat *st)
+int victim_hold(struct server *server, int fd, const struct stat *st,
+		uint64_t *out)
 {
-	uint64_t nodeid = inode_known(server->inodes, fd, st);
-	struct table_record *record = inode_record(server->inodes, nodeid);
-	struct inode *inode = inode_find(server->inodes, nodeid);
+	struct table_record *record;
+	struct inode *inode;
+	uint64_t nodeid;
+	int ret = inode_known(server->inodes, fd, st, &nodeid);
 
+	if (ret)
+		return ret;
+	record = inode_record(server->inodes, nodeid);
+	inode = inode_find(server->inodes, nodeid);
 	if (!inode || !record)
 		return 0;
 	inode_lock(server->inodes, nodeid);
@@ -295,7 +301,8 @@ uint64_t victim_hold(struct server *server, int fd, const struct stat *st)
 		hold(server, nodeid, inode, record);
 	journal_commit();
 	inode_unlock(server->inodes, nodeid);
-	return nodeid;
+	*out = nodeid;
+	return 0;
 }
 
 void victim_let_go(struct server *server, uint64_t nodeid)

@@ -24,10 +24,33 @@ struct open_out {
 	int32_t backing_id;
 };
 
+#define RETRY_US 1000
+
 struct part {
 	const void *data;
 	size_t bytes;
 };
+
+/* The kernel can do with the reply, but not now. */
+static bool is_to_be_tried_again(int error)
+{
+	return error == EINTR || error == EAGAIN || error == ENOMEM;
+}
+
+/*
+ * Nobody but this reply wakes up the client that waits for it, so what is short
+ * now is waited for. A reply that the kernel has taken in parts only ends the
+ * request with EIO there, and the next try says that it knows no such request.
+ */
+static int send_whole(struct server *server, const void *reply, size_t bytes)
+{
+	while (write(server->config.fuse_fd, reply, bytes) < 0) {
+		if (!is_to_be_tried_again(errno))
+			return -errno;
+		usleep(RETRY_US);
+	}
+	return 0;
+}
 
 int reply_again(struct server *server, struct journal_slot *slot)
 {
@@ -35,8 +58,27 @@ int reply_again(struct server *server, struct journal_slot *slot)
 
 	if (bytes > sizeof(slot->reply))
 		return -EUCLEAN;
-	return write(server->config.fuse_fd, slot->reply, bytes) < 0 ? -errno
-								     : 0;
+	return send_whole(server, slot->reply, bytes);
+}
+
+uint64_t reply_unique(void)
+{
+	const struct fuse_in_header *request =
+		(const void *) journal_slot()->request;
+
+	return request->unique;
+}
+
+void reply_sent(struct server *server, uint64_t unique, int ret)
+{
+	const struct fuse_out_header header = {
+		.len = sizeof(header),
+		.error = ret,
+		.unique = unique,
+	};
+
+	if (is_to_be_tried_again(-ret))
+		send_whole(server, &header, sizeof(header));
 }
 
 static int send_parts(fuse_req_t req, int error, const struct part *parts,

@@ -118,7 +118,7 @@ static void log_fuse(enum fuse_log_level level, const char *format, va_list ap)
 		log_debug(FUSE, "%s", line);
 }
 
-static int session_open(struct server *server)
+int server_open_session(struct server *server)
 {
 	char *argv[] = { "hugetmpfs", NULL, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
@@ -172,11 +172,12 @@ int server_run(const struct server_config *config)
 	ret = creds_thread_init();
 	if (ret)
 		return ret;
-	ret = session_open(&server);
+	ret = server_open_session(&server);
 	if (ret)
 		return ret;
 	ret = loop_run(&server);
 	calls_drain(&server);
+	directories_close(&server);
 	fuse_session_destroy(server.session);
 	return ret;
 }

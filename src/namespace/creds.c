@@ -49,16 +49,27 @@ static int change_capabilities(bool raise)
 	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
+/* An error that is no answer for good. */
+static bool is_short(int error)
+{
+	return error == ENOMEM || error == EAGAIN || error == EINTR;
+}
+
 int creds_thread_init(void)
 {
 	int bits;
 
-	if (unshare(CLONE_FS))
-		return -errno;
+	while (unshare(CLONE_FS))
+		if (!is_short(errno))
+			return -errno;
 	now.umask = umask(0);
 	umask(now.umask);
-	bits = prctl(PR_GET_SECUREBITS);
+	do {
+		bits = prctl(PR_GET_SECUREBITS);
+	} while (bits < 0 && is_short(errno));
 	/* the sandbox has done it for all threads, and it takes CAP_SETPCAP */
+	if (bits < 0)
+		return -errno;
 	if (!(bits & SECBIT_NO_SETUID_FIXUP) &&
 	    prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP))
 		return -errno;
@@ -99,10 +110,13 @@ int creds_drop(gid_t gid, const gid_t *groups, size_t nr_groups)
 void creds_restore(void)
 {
 	creds_assume(0, 0, now.umask);
+	/* the next request is another caller's: what fails is tried again */
 	if (now.with_groups)
-		syscall(SYS_setgroups, 0, NULL);
+		while (syscall(SYS_setgroups, 0, NULL) && is_short(errno))
+			;
 	if (now.dropped)
-		change_capabilities(true);
+		while (is_short(-change_capabilities(true)))
+			;
 	now.with_groups = false;
 	now.dropped = false;
 }

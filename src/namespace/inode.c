@@ -258,20 +258,22 @@ int inode_intern(struct inodes *inodes, int fd, const struct stat *st,
 	return ret ? ret : intern_handle(inodes, &handle, st, nodeid);
 }
 
-uint64_t inode_known(struct inodes *inodes, int fd, const struct stat *st)
+int inode_known(struct inodes *inodes, int fd, const struct stat *st,
+		uint64_t *nodeid)
 {
 	struct backing_handle handle;
-	uint64_t nodeid = 0;
+	int ret = backing_handle_of(fd, &handle);
 	uint32_t slot;
 
-	if (backing_handle_of(fd, &handle))
-		return 0;
+	*nodeid = 0;
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&inodes->mutex);
 	slot = chain_find(inodes, st->st_ino, &handle);
 	if (slot)
-		nodeid = nodeid_of(table_record(inodes->table, slot), slot);
+		*nodeid = nodeid_of(table_record(inodes->table, slot), slot);
 	pthread_mutex_unlock(&inodes->mutex);
-	return nodeid;
+	return 0;
 }
 
 struct table_record *inode_record(struct inodes *inodes, uint64_t nodeid)
@@ -482,8 +484,11 @@ static void index_free(struct inodes *inodes, uint32_t slot)
 	inodes->free_slot = slot;
 }
 
-/* Rebuilds chains from the records of a table that was in use before. */
-static void index_records(struct inodes *inodes)
+/*
+ * Rebuilds chains from the records of a table that was in use before. Returns 0
+ * or -EUCLEAN.
+ */
+static int index_records(struct inodes *inodes)
 {
 	uint32_t nr = table_nr_slots(inodes->table);
 
@@ -492,6 +497,8 @@ static void index_records(struct inodes *inodes)
 
 		if (!atomic_load(&record->state))
 			continue;
+		if (!table_record_is_sound(record))
+			return -EUCLEAN;
 		/* those that were taken, but not filled any more */
 		while (inodes->fresh_slot < slot)
 			index_free(inodes, inodes->fresh_slot++);
@@ -501,16 +508,23 @@ static void index_records(struct inodes *inodes)
 		else
 			index_free(inodes, slot);
 	}
+	return 0;
 }
 
 static int enter_root(struct inodes *inodes)
 {
+	struct table_record *record = inode_record(inodes, TABLE_ROOT_SLOT);
+	struct backing_handle handle;
 	uint64_t nodeid;
 	struct stat st;
 	int ret;
 
-	if (inode_record(inodes, TABLE_ROOT_SLOT))
-		return 0;
+	if (record) {
+		ret = backing_handle_of(inodes->root_fd, &handle);
+		if (!ret && !backing_handle_is_equal(&record->handle, &handle))
+			ret = -EUCLEAN;
+		return ret;
+	}
 	if (fstat(inodes->root_fd, &st))
 		return -errno;
 	ret = inode_intern(inodes, inodes->root_fd, &st, &nodeid);
@@ -547,9 +561,10 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 	for (unsigned i = 0; i < NR_LOCKS; i++)
 		pthread_mutex_init(&inodes->locks[i], NULL);
 	journal_redo(table_journal(table), JOURNAL_NR_SLOTS);
-	index_records(inodes);
+	ret = index_records(inodes);
 	lock_slots(inodes);
-	ret = enter_root(inodes);
+	if (!ret)
+		ret = enter_root(inodes);
 	if (ret)
 		goto err_mapped;
 	*out = inodes;

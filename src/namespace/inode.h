@@ -45,10 +45,12 @@ int inode_intern(struct inodes *inodes, int fd, const struct stat *st,
 		 uint64_t *nodeid);
 
 /*
- * The nodeid of the inode that fd is open on, if the kernel knows it; it may be
- * forgotten any moment unless it is known to be in use. 0 when it knows none.
+ * Finds the nodeid of the inode that fd is open on, if the kernel knows it; it
+ * may be forgotten any moment unless it is known to be in use. 0 when it knows
+ * none. Returns 0 or a negative errno.
  */
-uint64_t inode_known(struct inodes *inodes, int fd, const struct stat *st);
+int inode_known(struct inodes *inodes, int fd, const struct stat *st,
+		uint64_t *nodeid);
 
 /*
  * Takes lookups back; the last one forgets the inode. Ends the transaction that

@@ -6,6 +6,7 @@
  */
 #include "namespace/journal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -80,6 +81,43 @@ void journal_commit(void)
 	atomic_store(&slot->nr_changes, mine.nr);
 	carry_out(slot, mine.nr);
 	mine.nr = 0;
+}
+
+static bool change_is_inside(const struct journal_slot *slot, unsigned change,
+			     size_t before, size_t bytes)
+{
+	int64_t at = slot->changes[change].at;
+
+	return at % (int64_t) sizeof(uint64_t) == 0 &&
+	       at >= -(int64_t) before &&
+	       at <= (int64_t) (bytes - before - sizeof(uint64_t));
+}
+
+/* The slot begins so many bytes after the first one. */
+static bool slot_is_sound(struct journal_slot *slot, size_t before,
+			  size_t bytes)
+{
+	uint64_t nr = atomic_load(&slot->nr_changes);
+	uint32_t length;
+
+	memcpy(&length, slot->request, sizeof(length));
+	if (atomic_load(&slot->state) > JOURNAL_REPLIED ||
+	    nr > JOURNAL_NR_CHANGES || length > JOURNAL_BYTES ||
+	    atomic_load(&slot->reply_bytes) > JOURNAL_BYTES ||
+	    atomic_load(&slot->nr_counts) > JOURNAL_NR_COUNTS)
+		return false;
+	for (unsigned i = 0; i < nr; i++)
+		if (!change_is_inside(slot, i, before, bytes))
+			return false;
+	return true;
+}
+
+int journal_check(struct journal_slot *slots, size_t nr, size_t bytes)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!slot_is_sound(&slots[i], i * sizeof(*slots), bytes))
+			return -EUCLEAN;
+	return 0;
 }
 
 void journal_redo(struct journal_slot *slots, size_t nr)

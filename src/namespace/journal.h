@@ -104,6 +104,13 @@ uint64_t journal_before(void);
 /* Ends what a slot is about: it is empty and may receive. */
 void journal_clear(struct journal_slot *slot);
 
+/*
+ * Whether slots can be what a daemon has left: no more in them than has room,
+ * and no change of a word outside the bytes that begin with them. Returns 0 or
+ * -EUCLEAN.
+ */
+int journal_check(struct journal_slot *slots, size_t nr, size_t bytes);
+
 /* Carries out again what transactions a dead daemon has left in the slots. */
 void journal_redo(struct journal_slot *slots, size_t nr);
 

@@ -140,9 +140,16 @@ int table_open(struct table **out, int memfd)
 	table->counters = (_Atomic uint64_t *) (start + TABLE_PAGE);
 	table->journal = (struct journal_slot *) (start + TABLE_JOURNAL_AT);
 	table->records = (struct table_record *) (start + TABLE_RECORDS_AT);
+	ret = journal_check(table->journal, JOURNAL_NR_SLOTS,
+			    table_bytes(table->header->nr_slots) -
+				    TABLE_JOURNAL_AT);
+	if (ret)
+		goto err_unmap;
 	*out = table;
 	return 0;
 
+err_unmap:
+	munmap(start, table_bytes(TABLE_NR_SLOTS));
 err_close:
 	close(table->fd);
 err_free:
@@ -201,6 +208,17 @@ _Atomic uint64_t *table_highest_id(struct table *table)
 struct table_record *table_record(struct table *table, uint32_t slot)
 {
 	return &table->records[slot];
+}
+
+bool table_record_is_sound(const struct table_record *record)
+{
+	uint32_t word = (uint32_t) atomic_load(&record->state);
+
+	if (word == TABLE_FREE)
+		return true;
+	return word == TABLE_IN_USE && atomic_load(&record->nlookup) &&
+	       atomic_load(&record->backing_id) <= INT32_MAX &&
+	       atomic_load(&record->nwriters) <= atomic_load(&record->nopen);
 }
 
 uint32_t table_nr_slots(struct table *table)

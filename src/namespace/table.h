@@ -10,6 +10,7 @@
 #define NAMESPACE_TABLE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,8 +79,9 @@ int table_create(void);
 int table_check(int memfd, uint32_t *version);
 
 /*
- * Maps the table of a memfd that passes table_check(). Duplicates the fd.
- * Returns 0 or a negative errno.
+ * Maps the table of a memfd that passes table_check(), and whose journal can be
+ * what a daemon has left (-EUCLEAN). Duplicates the fd. Returns 0 or a negative
+ * errno.
  */
 int table_open(struct table **out, int memfd);
 void table_close(struct table *table);
@@ -106,6 +108,9 @@ _Atomic uint64_t *table_highest_id(struct table *table);
 
 /* The record of a slot below table_nr_slots(). Never NULL, never moves. */
 struct table_record *table_record(struct table *table, uint32_t slot);
+
+/* Whether it can be one that a daemon has left. */
+bool table_record_is_sound(const struct table_record *record);
 
 /* Slots that the file has room for now: a multiple of a chunk. */
 uint32_t table_nr_slots(struct table *table);

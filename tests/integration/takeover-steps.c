@@ -19,29 +19,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <hugetmpfs/ioctl.h>
+
 #include "takeover.h"
+#include "traced.h"
 
-#define MAX_THREADS 512
-#define QUIET_MS    15 /* nobody works on the operation any more */
-
-struct step_thread {
-	pid_t tid;
-	bool serves; /* has received a request since the operation began */
-};
+#define QUIET_MS 15 /* nobody works on the operation any more */
 
 static struct {
 	int keeper;
 	pid_t daemon; /* the one that is traced */
-	struct step_thread threads[MAX_THREADS];
-	unsigned nr_threads;
 	pid_t actor; /* who does the operation; 0 when it has ended */
 	int result;  /* its wait status then */
 } me;
@@ -276,6 +271,32 @@ static void act_list(void)
 	must(nr == 6 && !closedir(stream));
 }
 
+/* What changes nothing. */
+static void act_ask(void)
+{
+	struct hugetmpfs_ioc_extents extents = { .nr = 1 };
+	int fd = open("other", O_RDONLY);
+	struct statvfs vfs;
+	DIR *stream;
+	struct statx stx;
+	char text[16];
+
+	must(fd >= 0 && !fstatvfs(fd, &vfs) && vfs.f_blocks);
+	must(!statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+		    STATX_BTIME | STATX_SIZE, &stx) && stx.stx_size == 5);
+	must(fgetxattr(fd, "user.a", text, sizeof(text)) == 1);
+	must(flistxattr(fd, text, sizeof(text)) == 7);
+	must(lseek(fd, 0, SEEK_HOLE) == 5);
+	must(!ioctl(fd, HUGETMPFS_IOC_MAP, &extents) && extents.nr == 1);
+	must(!close(fd));
+	/* the end of a listing is asked for without attributes */
+	stream = opendir(".");
+	must(stream != NULL);
+	while (readdir(stream))
+		;
+	must(!closedir(stream));
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -301,86 +322,10 @@ static const struct {
 	{ "setattr", act_change },
 	{ "fallocate", act_fallocate },
 	{ "list", act_list },
+	{ "ask", act_ask },
 };
 
-/* ---- tracing ---- */
-
-static struct step_thread *thread_of(pid_t tid)
-{
-	for (unsigned i = 0; i < me.nr_threads; i++)
-		if (me.threads[i].tid == tid)
-			return &me.threads[i];
-	must(me.nr_threads < MAX_THREADS);
-	me.threads[me.nr_threads] = (struct step_thread){ .tid = tid };
-	return &me.threads[me.nr_threads++];
-}
-
-/* Traces all threads of the daemon, and those that they start. */
-static void trace(void)
-{
-	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE;
-	struct dirent *entry;
-	char path[64];
-	DIR *stream;
-
-	me.daemon = takeover_daemon_of(me.keeper);
-	me.nr_threads = 0;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int) me.daemon);
-	stream = opendir(path);
-	must(stream != NULL);
-	while ((entry = readdir(stream))) {
-		pid_t tid = atoi(entry->d_name);
-
-		if (tid <= 0)
-			continue;
-		if (ptrace(PTRACE_SEIZE, tid, NULL, options) ||
-		    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-			die("ptrace");
-		thread_of(tid);
-	}
-	closedir(stream);
-	for (unsigned i = 0; i < me.nr_threads; i++) {
-		int status;
-
-		must(waitpid(me.threads[i].tid, &status, __WALL) > 0);
-		ptrace(PTRACE_SYSCALL, me.threads[i].tid, NULL, 0);
-	}
-}
-
-/* Whether this stop is a step of the operation. */
-static bool is_step(struct step_thread *thread)
-{
-	struct __ptrace_syscall_info info;
-
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, thread->tid, sizeof(info), &info) <= 0)
-		return false;
-	if (thread->serves)
-		return true;
-	/* only the serving threads read so much at once: a request */
-	if (info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.rval >= 40) {
-		char path[64], line[64] = "";
-		FILE *file;
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall",
-			 (int) me.daemon, (int) thread->tid);
-		file = fopen(path, "re");
-		if (file && fgets(line, sizeof(line), file))
-			thread->serves = !strncmp(line, "0 0x3 ", 6);
-		if (file)
-			fclose(file);
-	}
-	return thread->serves;
-}
-
-static void go_on(pid_t tid, int status)
-{
-	int signal = WSTOPSIG(status);
-
-	/* stops of the tracer's own making bring no signal */
-	if (signal == (SIGTRAP | 0x80) || status >> 16)
-		signal = 0;
-	ptrace(PTRACE_SYSCALL, tid, NULL, signal);
-}
+/* ---- killing ---- */
 
 static uint64_t now_ms(void)
 {
@@ -393,6 +338,7 @@ static uint64_t now_ms(void)
  */
 static bool go_to_step(unsigned step)
 {
+	struct __ptrace_syscall_info info;
 	uint64_t last = now_ms();
 	unsigned nr = 0;
 	int status;
@@ -412,12 +358,12 @@ static bool go_to_step(unsigned step)
 		if (!WIFSTOPPED(status))
 			continue;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80) &&
-		    is_step(thread_of(tid))) {
+		    traced_is_step(traced_thread_of(tid), &info)) {
 			last = now_ms();
 			if (nr++ == step)
 				return true;
 		}
-		go_on(tid, status);
+		traced_go_on(tid, status);
 	}
 	return false;
 }
@@ -461,7 +407,8 @@ static bool run(unsigned operation, unsigned step)
 	bool has_step;
 
 	prepare();
-	trace();
+	me.daemon = takeover_daemon_of(me.keeper);
+	traced_begin(me.daemon);
 	me.actor = fork();
 	if (!me.actor) {
 		operations[operation].act();

@@ -5,8 +5,11 @@
 # timeout: 1200
 # sanitized
 . "${0%/*}/lib.sh"
+# shellcheck source=tests/integration/operations.inc
+. "${0%/*}/operations.inc"
 
 mount_start size=64M
 "$HT_BUILD/tests/integration/takeover-steps" "$(mount_keeper)" "$MNT" \
 	"${HT_TAKEOVER_STRIDE:-$((4 * ${HT_SCALE:-1}))}" ||
 	fail "an operation was not as if nothing had happened"
+operations_all_came

@@ -10,10 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "namespace/journal.h"
 #include "namespace/table.h"
 
 static void test_create_then_open(void **state)
@@ -116,6 +118,77 @@ static void test_foreign_file_is_refused(void **state)
 	assert_int_equal(table_open(&table, -1), -EBADF);
 }
 
+/* A word of the journal's first slot that no daemon has left so. */
+static int open_with(size_t at, uint64_t value)
+{
+	int fd = table_create(), ret;
+	struct table *table;
+
+	assert_int_equal(pwrite(fd, &value, sizeof(value),
+				(off_t) (2 * 4096 + at)), sizeof(value));
+	ret = table_open(&table, fd);
+	if (!ret)
+		table_close(table);
+	close(fd);
+	return ret;
+}
+
+static void test_damaged_journal_is_refused(void **state)
+{
+	const size_t change = offsetof(struct journal_slot, changes);
+	const size_t request = offsetof(struct journal_slot, request);
+
+	(void) state;
+	assert_int_equal(open_with(0, JOURNAL_REPLIED), 0);
+	assert_int_equal(open_with(0, JOURNAL_REPLIED + 1), -EUCLEAN);
+	assert_int_equal(open_with(offsetof(struct journal_slot, nr_changes),
+				   JOURNAL_NR_CHANGES + 1), -EUCLEAN);
+	assert_int_equal(open_with(offsetof(struct journal_slot, nr_counts),
+				   JOURNAL_NR_COUNTS + 1), -EUCLEAN);
+	assert_int_equal(open_with(offsetof(struct journal_slot, reply_bytes),
+				   JOURNAL_BYTES + 1), -EUCLEAN);
+	assert_int_equal(open_with(request, JOURNAL_BYTES), 0);
+	assert_int_equal(open_with(request, JOURNAL_BYTES + 1), -EUCLEAN);
+	/* where a change is matters only when it counts */
+	assert_int_equal(open_with(change, UINT64_MAX), 0);
+}
+
+/* A change that counts, of a word in this distance from the slot. */
+static int open_with_change(int64_t at)
+{
+	const size_t nr_at = offsetof(struct journal_slot, nr_changes);
+	int fd = table_create(), ret;
+	struct table *table;
+	uint64_t nr = 1;
+
+	assert_int_equal(pwrite(fd, &nr, sizeof(nr),
+				(off_t) (2 * 4096 + nr_at)), sizeof(nr));
+	assert_int_equal(pwrite(fd, &at, sizeof(at),
+				(off_t) (2 * 4096 + nr_at + 8)), sizeof(at));
+	ret = table_open(&table, fd);
+	if (!ret)
+		table_close(table);
+	close(fd);
+	return ret;
+}
+
+static void test_change_outside_is_refused(void **state)
+{
+	struct stat st;
+	int fd = table_create();
+
+	(void) state;
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	assert_int_equal(open_with_change(0), 0);
+	assert_int_equal(open_with_change(st.st_size - 2 * 4096 - 8), 0);
+	assert_int_equal(open_with_change(st.st_size - 2 * 4096), -EUCLEAN);
+	assert_int_equal(open_with_change(-8), -EUCLEAN);
+	assert_int_equal(open_with_change(4), -EUCLEAN);
+	assert_int_equal(open_with_change(INT64_MAX - 7), -EUCLEAN);
+	assert_int_equal(open_with_change(INT64_MIN), -EUCLEAN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +196,8 @@ int main(void)
 		cmocka_unit_test(test_content_outlives_the_mapping),
 		cmocka_unit_test(test_damaged_header_is_refused),
 		cmocka_unit_test(test_other_version_is_told),
+		cmocka_unit_test(test_damaged_journal_is_refused),
+		cmocka_unit_test(test_change_outside_is_refused),
 		cmocka_unit_test(test_short_file_is_refused),
 		cmocka_unit_test(test_foreign_file_is_refused),
 	};

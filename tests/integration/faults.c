@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Each operation, with each system call of the daemon failing once: the kernel
+ * is short of memory, or says that something went wrong. What the client sees
+ * then is either the operation, whole, or an error and nothing of it; no other
+ * error than the one that was made; and in the end nothing is left in the
+ * tables. The calls are found by tracing, as in takeover-steps.c.
+ *
+ *	faults KEEPER DIRECTORY STRIDE
+ *
+ * With a stride of 1 each call fails in its turn, with N each Nth, beginning
+ * with another one for each operation.
+ */
+#include "faults.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "takeover.h"
+#include "traced.h"
+
+#define QUIET_MS 5 /* nobody works on the operation any more */
+#define HANG_MS	 30000
+
+enum { NEVER = -1 }; /* no call fails */
+
+static struct {
+	pid_t actor; /* who does the operation; 0 when it has ended */
+	int result;  /* its wait status then */
+	const char *operation;
+	unsigned nr_wrong;
+	char failed[64]; /* the call that was made to fail */
+} me;
+
+static struct faults_shared {
+	char before[FAULTS_STATE_BYTES];
+	char after[FAULTS_STATE_BYTES];
+	char now[FAULTS_STATE_BYTES];
+} *shared;
+
+/* What is wrong, and the test goes on with what it can still see. */
+static void say_wrong(const char *what)
+{
+	fprintf(stderr, "%s, with %s failing: %s\n", me.operation,
+		me.failed[0] ? me.failed : "no call", what);
+	me.nr_wrong++;
+}
+
+static _Noreturn void fail(const char *what)
+{
+	say_wrong(what);
+	exit(1);
+}
+
+static uint64_t now_ms(void)
+{
+	return takeover_now_us() / 1000;
+}
+
+/* ---- which calls fail, and how ---- */
+
+#define CARRIED_OUT 0x10000 /* it fails after that */
+
+static const struct {
+	long number;
+	const char *name;
+	int error; /* 0: it cannot fail, or what it does is lost with nothing */
+} calls[] = {
+	{ SYS_futex, "futex", 0 },
+	{ SYS_exit, "exit", 0 },
+	{ SYS_exit_group, "exit_group", 0 },
+	{ SYS_rt_sigprocmask, "rt_sigprocmask", 0 },
+	{ SYS_rt_sigreturn, "rt_sigreturn", 0 },
+	{ SYS_sigaltstack, "sigaltstack", 0 },
+	{ SYS_set_robust_list, "set_robust_list", 0 },
+	{ SYS_rseq, "rseq", 0 },
+	{ SYS_setfsuid, "setfsuid", 0 },
+	{ SYS_setfsgid, "setfsgid", 0 },
+	{ SYS_umask, "umask", 0 },
+	{ SYS_getpid, "getpid", 0 },
+	{ SYS_gettid, "gettid", 0 },
+	{ SYS_sched_yield, "sched_yield", 0 },
+	{ SYS_clock_nanosleep, "clock_nanosleep", 0 },
+	{ SYS_restart_syscall, "restart_syscall", 0 },
+	{ SYS_wait4, "wait4", 0 },
+	{ SYS_close, "close", EIO | CARRIED_OUT },
+	{ SYS_clone3, "clone3", EAGAIN },
+	{ SYS_clone, "clone", EAGAIN },
+	{ SYS_read, "read", EIO },
+	{ SYS_write, "write", ENOMEM },
+	{ SYS_writev, "writev", ENOMEM },
+	{ SYS_open_by_handle_at, "open_by_handle_at", ENOMEM },
+	{ SYS_name_to_handle_at, "name_to_handle_at", ENOMEM },
+	{ SYS_openat, "openat", ENOMEM },
+	{ SYS_ioctl, "ioctl", ENOMEM },
+	{ SYS_fcntl, "fcntl", ENOMEM },
+	{ SYS_newfstatat, "newfstatat", ENOMEM },
+	{ SYS_fstat, "fstat", ENOMEM },
+	{ SYS_capset, "capset", ENOMEM },
+	{ SYS_capget, "capget", ENOMEM },
+	{ SYS_lseek, "lseek", EIO },
+	{ SYS_getdents64, "getdents64", EIO },
+	/* a sanitizer's own memory comes by these, and it must have it */
+	{ SYS_mmap, "mmap", SANITIZED ? 0 : ENOMEM },
+	{ SYS_munmap, "munmap", SANITIZED ? 0 : ENOMEM },
+	{ SYS_mprotect, "mprotect", SANITIZED ? 0 : ENOMEM },
+	{ SYS_madvise, "madvise", SANITIZED ? 0 : ENOMEM },
+};
+
+/* The errno of a call that begins; 0 when it is not to fail. */
+static int error_of(const struct __ptrace_syscall_info *info)
+{
+	const uint64_t *args = info->entry.args;
+
+	/* nobody loses a request by that: the next read has it */
+	if (info->entry.nr == SYS_read && args[0] == 3)
+		return EINTR;
+	/* the kernel closes a backing id, or it knows none */
+	if (info->entry.nr == SYS_ioctl && (uint32_t) args[1] == 0x4004e502)
+		return ENOMEM | CARRIED_OUT;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if ((uint64_t) calls[i].number == info->entry.nr)
+			return calls[i].error;
+	return ENOMEM;
+}
+
+static void note_failed(long number, int nth)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (calls[i].number == number) {
+			snprintf(me.failed, sizeof(me.failed), "%s (call %d)",
+				 calls[i].name, nth);
+			return;
+		}
+	snprintf(me.failed, sizeof(me.failed), "system call %ld (call %d)",
+		 number, nth);
+}
+
+/* ---- a phase of an operation, in a process of its own ---- */
+
+static void reap(pid_t pid, int status)
+{
+	if (pid == me.actor && (WIFEXITED(status) || WIFSIGNALED(status))) {
+		me.actor = 0;
+		me.result = status;
+	}
+}
+
+/* Which call is to fail, and what has been seen so far. */
+struct failing {
+	int nth;
+	int nr;
+	bool done;
+};
+
+/* Whether this is a stop of a thread that works on the operation. */
+static bool look_at(pid_t tid, struct failing *failing)
+{
+	struct traced_thread *thread = traced_thread_of(tid);
+	struct __ptrace_syscall_info info;
+	int error;
+
+	if (!traced_is_step(thread, &info))
+		return false;
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return true;
+	error = error_of(&info);
+	if (error && failing->nr++ == failing->nth) {
+		note_failed(thread->number, failing->nth);
+		traced_fail(thread, error & ~CARRIED_OUT, error & CARRIED_OUT);
+		failing->done = true;
+	}
+	return true;
+}
+
+/*
+ * Lets the daemon serve what the actor does, and then until all has been quiet
+ * for a while; the nth call of it fails. False when there were not so many.
+ */
+static bool serve(pid_t daemon, int nth, uint64_t quiet_ms)
+{
+	struct failing failing = { .nth = nth };
+	uint64_t last = now_ms();
+	int status;
+	pid_t tid;
+
+	while (me.actor || now_ms() < last + quiet_ms) {
+		tid = waitpid(-1, &status, __WALL | WNOHANG);
+		if (tid <= 0) {
+			if (now_ms() > last + HANG_MS)
+				fail("it hangs");
+			usleep(50);
+			continue;
+		}
+		if (tid == daemon && !WIFSTOPPED(status))
+			fail("the daemon has ended");
+		if (!WIFSTOPPED(status)) {
+			reap(tid, status);
+			continue;
+		}
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80) &&
+		    look_at(tid, &failing))
+			last = now_ms();
+		traced_go_on(tid, status);
+	}
+	return failing.done;
+}
+
+static pid_t begin(int (*phase)(unsigned), unsigned operation)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("fork");
+	if (!pid)
+		_exit(phase(operation));
+	return pid;
+}
+
+/* Without a call that fails, so it has to succeed. */
+static void do_phase(pid_t daemon, const char *what, int (*phase)(unsigned),
+		     unsigned operation)
+{
+	me.actor = begin(phase, operation);
+	serve(daemon, NEVER, 0);
+	if (me.result)
+		fail(what);
+}
+
+/* ---- one run ---- */
+
+static int phase_prepare(unsigned operation)
+{
+	(void) operation;
+	faults_prepare();
+	return 0;
+}
+
+static int phase_look(unsigned operation)
+{
+	(void) operation;
+	faults_state(shared->now);
+	return 0;
+}
+
+static int phase_clear(unsigned operation)
+{
+	(void) operation;
+	faults_clear();
+	return 0;
+}
+
+static void must_be(const char *expected, const char *what)
+{
+	if (!strcmp(shared->now, expected))
+		return;
+	fprintf(stderr, "expected:\n%sfound:\n%s", expected, shared->now);
+	say_wrong(what);
+}
+
+/* Without any failure: what it is like before and after. */
+static void learn(pid_t daemon, unsigned operation)
+{
+	do_phase(daemon, "cannot prepare", phase_prepare, operation);
+	do_phase(daemon, "cannot look", phase_look, operation);
+	memcpy(shared->before, shared->now, FAULTS_STATE_BYTES);
+	do_phase(daemon, "does not work at all", faults_act, operation);
+	do_phase(daemon, "cannot look", phase_look, operation);
+	memcpy(shared->after, shared->now, FAULTS_STATE_BYTES);
+	do_phase(daemon, "cannot clear", phase_clear, operation);
+}
+
+/* False when there is no such call. */
+static bool run(pid_t daemon, unsigned operation, int nth)
+{
+	bool has_failed;
+
+	me.failed[0] = '\0';
+	do_phase(daemon, "cannot prepare", phase_prepare, operation);
+	traced_forget_requests();
+	me.actor = begin(faults_act, operation);
+	has_failed = serve(daemon, nth, QUIET_MS);
+	if (!WIFEXITED(me.result))
+		fail("the client was killed");
+	switch (WEXITSTATUS(me.result)) {
+	case FAULTS_DONE:
+	case FAULTS_DONE_NOT_SEEN:
+		do_phase(daemon, "cannot look", phase_look, operation);
+		must_be(shared->after, "it is not done, but no error was seen");
+		break;
+	case FAULTS_NOT_DONE:
+		if (!has_failed)
+			say_wrong("an error without any");
+		do_phase(daemon, "cannot look", phase_look, operation);
+		must_be(shared->before, "an error, and yet it was done");
+		break;
+	default:
+		say_wrong("see above");
+	}
+	do_phase(daemon, "cannot clear", phase_clear, operation);
+	return has_failed;
+}
+
+/* Ends with the process: only then the daemon goes on without it. */
+static _Noreturn void run_all(pid_t daemon, int stride)
+{
+	unsigned total = 0;
+	int nth;
+
+	traced_begin(daemon);
+	for (unsigned i = 0; (me.operation = faults_name(i)); i++) {
+		me.failed[0] = '\0';
+		learn(daemon, i);
+		for (nth = (int) i % stride; run(daemon, i, nth); nth += stride)
+			total++;
+		printf("%s: up to call %d\n", me.operation, nth);
+		fflush(stdout);
+	}
+	printf("%u calls failed\n", total);
+	exit(me.nr_wrong != 0);
+}
+
+int main(int argc, char **argv)
+{
+	pid_t keeper, daemon, tracer;
+	int status;
+
+	if (argc != 4 || atoi(argv[3]) < 1)
+		return 2;
+#ifndef __x86_64__
+	fprintf(stderr, "only where registers are those of x86-64\n");
+	return 77;
+#endif
+	keeper = atoi(argv[1]);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED || chdir(argv[2])) {
+		perror(argv[2]);
+		return 1;
+	}
+	umask(0);
+	daemon = takeover_daemon_of(keeper);
+	tracer = fork();
+	if (!tracer)
+		run_all(daemon, atoi(argv[3]));
+	if (waitpid(tracer, &status, 0) != tracer || status)
+		return 1;
+	if (takeover_daemon_of(keeper) != daemon) {
+		fprintf(stderr, "the daemon has ended meanwhile\n");
+		return 1;
+	}
+	return chdir("/") || !takeover_tables_are_empty(keeper);
+}
