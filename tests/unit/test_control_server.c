@@ -48,13 +48,8 @@ int recovery_map_nodes(struct recovery *recovery,
 		       uint32_t nr, struct hugetmpfs_extent *extents,
 		       uint64_t *size_bytes, uint64_t *node_pages)
 {
-	(void) recovery;
-	(void) file;
-	(void) first;
-	(void) nr;
-	(void) extents;
-	(void) size_bytes;
-	(void) node_pages;
+	(void) recovery, (void) file, (void) first, (void) nr;
+	(void) extents, (void) size_bytes, (void) node_pages;
 	return -EIO;
 }
 
