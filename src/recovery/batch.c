@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 /* Pauses double from one try to the next, this often. */
 #define RECOVERY_PAUSE_DOUBLINGS 5
 
@@ -76,31 +78,44 @@ static bool recovery_batch_has_news(struct recovery_batch *batch)
 	return false;
 }
 
-void recovery_batch_wait(struct recovery_batch *batch, uint64_t ns)
+static void recovery_batch_wait_locked(struct recovery_batch *batch,
+				       uint64_t ns)
 {
 	struct recovery *recovery = batch->recovery;
-	struct timespec until;
+	uint64_t until_ns = clock_now_ns() + ns;
+	struct timespec until = {
+		.tv_sec = (time_t) (until_ns / CLOCK_NS_PER_S),
+		.tv_nsec = (long) (until_ns % CLOCK_NS_PER_S),
+	};
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns += (uint64_t) until.tv_nsec;
-	until.tv_sec += (time_t) (ns / 1000000000);
-	until.tv_nsec = (long) (ns % 1000000000);
-	pthread_mutex_lock(&recovery->lock);
 	while (!recovery_batch_has_news(batch) &&
 	       !pthread_cond_timedwait(&recovery->pause, &recovery->lock,
 				       &until))
 		;
-	pthread_mutex_unlock(&recovery->lock);
 }
 
+void recovery_batch_wait(struct recovery_batch *batch, uint64_t ns)
+{
+	pthread_mutex_lock(&batch->recovery->lock);
+	recovery_batch_wait_locked(batch, ns);
+	pthread_mutex_unlock(&batch->recovery->lock);
+}
+
+/* A pinned page may stay so: meanwhile the worker's place is another's. */
 static void recovery_batch_pause(struct recovery_batch *batch, unsigned tries)
 {
+	struct recovery *recovery = batch->recovery;
 	unsigned doublings = tries ? tries - 1 : 0;
 
 	if (doublings > RECOVERY_PAUSE_DOUBLINGS)
 		doublings = RECOVERY_PAUSE_DOUBLINGS;
-	recovery_batch_wait(batch, (uint64_t) batch->recovery->config.pause_us *
-					   1000 << doublings);
+	pthread_mutex_lock(&recovery->lock);
+	recovery_worker_rest_locked(recovery);
+	recovery_batch_wait_locked(
+		batch, (uint64_t) recovery->config.pause_us * 1000
+			       << doublings);
+	recovery_worker_resume_locked(recovery);
+	pthread_mutex_unlock(&recovery->lock);
 }
 
 bool recovery_batch_again(struct recovery_batch *batch, enum team_step step)

@@ -43,8 +43,8 @@
 #define RECOVERY_CANCEL_FILES	64
 /* No number that somebody may make up. */
 #define RECOVERY_FIRST_TICKET	(UINT64_C(1) << 32)
-/* one for each work, one that waits, and replacements of stuck ones */
-#define RECOVERY_MAX_THREADS	(2 * RECOVERY_MAX_RECOVERIES + 1)
+/* one for each work, one that waits, those in place of stuck and resting ones */
+#define RECOVERY_MAX_THREADS	(3 * RECOVERY_MAX_RECOVERIES + 1)
 
 /* Works by what they are worth: those of the first rank are taken first. */
 enum recovery_rank {
@@ -254,6 +254,7 @@ struct recovery {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;  /* there is something to take */
 	pthread_cond_t pause; /* a pause should end early */
+	pthread_cond_t place; /* one that has rested may go on */
 	pthread_cond_t gone;  /* a thread has ended */
 	unsigned refs;	      /* the owner's, and of threads left behind */
 	bool stopping;
@@ -285,6 +286,8 @@ struct recovery {
 	unsigned watching; /* of those, ones that wake up for who is inside */
 	unsigned inside;  /* threads that may wait for another process */
 	unsigned stuck;	  /* of those, ones that do for long */
+	unsigned resting; /* of those, ones whose works pause before a try */
+	unsigned returning; /* ones that have rested and want a place */
 	unsigned nr_threads;
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];
 	struct recovery_window *windows;
@@ -538,6 +541,12 @@ extern const struct recovery_pass recovery_pass_remap;
  * negative errno when none could be started where there has to be one.
  */
 int recovery_workers_fit(struct recovery *recovery);
+/*
+ * Around the pause of a worker whose works wait for busy pages: until it is
+ * over another works in its place. Both want the lock, and give it up.
+ */
+void recovery_worker_rest_locked(struct recovery *recovery);
+void recovery_worker_resume_locked(struct recovery *recovery);
 /* Returns how many threads were left behind. */
 unsigned recovery_workers_stop(struct recovery *recovery);
 /* Frees the engine with its last reference. */

@@ -41,6 +41,7 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&recovery->wake, &attr);
 	pthread_cond_init(&recovery->pause, &attr);
+	pthread_cond_init(&recovery->place, &attr);
 	pthread_cond_init(&recovery->gone, &attr);
 	pthread_condattr_destroy(&attr);
 	ret = recovery_workers_fit(recovery);
@@ -66,6 +67,7 @@ void recovery_put(struct recovery *recovery)
 	recovery_windows_free(recovery);
 	pthread_cond_destroy(&recovery->gone);
 	pthread_cond_destroy(&recovery->pause);
+	pthread_cond_destroy(&recovery->place);
 	pthread_cond_destroy(&recovery->wake);
 	pthread_mutex_destroy(&recovery->trace.lock);
 	pthread_mutex_destroy(&recovery->lock);
@@ -391,6 +393,7 @@ int recovery_settings_set(struct recovery *recovery,
 	recovery->budget = (struct recovery_budget){0};
 	pthread_cond_broadcast(&recovery->wake);
 	pthread_cond_broadcast(&recovery->pause);
+	pthread_cond_broadcast(&recovery->place);
 	pthread_mutex_unlock(&recovery->lock);
 	ret = recovery_workers_fit(recovery);
 	if (ret) {

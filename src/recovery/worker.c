@@ -9,7 +9,8 @@
  * What was asked for by name is taken before all else. The background is taken
  * when the budgets allow it; until then threads wait, and hold nothing. A thread
  * that is stuck in another process (stuck.c) counts for none, and the next that
- * waits finds that out.
+ * waits finds that out. Nor does one whose works pause, which a pinned page may
+ * have them do for long; it goes on when there is a place for it again.
  */
 #include "recovery/internal.h"
 
@@ -30,11 +31,39 @@ struct recovery_task {
 
 static void *recovery_worker(void *arg);
 
+/* Workers that have something and are not stuck. */
+static unsigned recovery_workers_nr_locked(const struct recovery *recovery)
+{
+	return recovery->busy - recovery_stuck_nr_locked(recovery);
+}
+
+/* Of those, ones that hold a place. */
+static unsigned recovery_working_nr_locked(const struct recovery *recovery)
+{
+	return recovery_workers_nr_locked(recovery) - recovery->resting -
+	       recovery->returning;
+}
+
+/* As many as may work may rest beside them. */
+static bool recovery_has_place_locked(const struct recovery *recovery)
+{
+	unsigned most = recovery->settings.recoveries;
+
+	/* one that wants to go on comes first */
+	return recovery_working_nr_locked(recovery) + recovery->returning <
+		       most &&
+	       recovery_workers_nr_locked(recovery) < 2 * most;
+}
+
 static unsigned recovery_threads_wanted_locked(const struct recovery *recovery)
 {
 	unsigned works = recovery->settings.recoveries;
+	unsigned rest = recovery->resting + recovery->returning;
 
-	return works ? works + 1 + recovery_stuck_nr_locked(recovery) : 0;
+	if (!works)
+		return 0;
+	return works + 1 + recovery_stuck_nr_locked(recovery) +
+	       (rest < works ? rest : works);
 }
 
 /* A place for a thread; one that ended gives back its place when joined. */
@@ -105,6 +134,25 @@ int recovery_workers_fit(struct recovery *recovery)
 	return ret;
 }
 
+void recovery_worker_rest_locked(struct recovery *recovery)
+{
+	recovery->resting++;
+	recovery_worker_spare_locked(recovery);
+	pthread_cond_signal(&recovery->wake);
+	pthread_cond_signal(&recovery->place);
+}
+
+void recovery_worker_resume_locked(struct recovery *recovery)
+{
+	recovery->resting--;
+	recovery->returning++;
+	while (!recovery->stopping && recovery->settings.recoveries &&
+	       recovery_working_nr_locked(recovery) >=
+		       recovery->settings.recoveries)
+		pthread_cond_wait(&recovery->place, &recovery->lock);
+	recovery->returning--;
+}
+
 void recovery_works_drop(struct recovery *recovery,
 			 enum hugetmpfs_reason reason)
 {
@@ -161,8 +209,7 @@ static bool recovery_worker_may_take_locked(struct recovery *recovery,
 					    uint64_t *until_ns)
 {
 	*until_ns = 0;
-	if (recovery->busy - recovery_stuck_nr_locked(recovery) >=
-	    recovery->settings.recoveries)
+	if (!recovery_has_place_locked(recovery))
 		return false;
 	return !STAILQ_EMPTY(&recovery->asked_for) ||
 	       recovery->queue[RECOVERY_ASKED].nr ||
@@ -294,6 +341,7 @@ static void recovery_worker_do(struct recovery_thread *thread,
 	cpu_ns = recovery_thread_cpu_ns() - cpu_ns;
 	pthread_mutex_lock(&recovery->lock);
 	recovery->busy--;
+	pthread_cond_signal(&recovery->place);
 	thread->batch = NULL;
 	if (!task->request)
 		recovery->batches--;
@@ -365,6 +413,7 @@ unsigned recovery_workers_stop(struct recovery *recovery)
 	recovery->stopping = true;
 	pthread_cond_broadcast(&recovery->wake);
 	pthread_cond_broadcast(&recovery->pause);
+	pthread_cond_broadcast(&recovery->place);
 	recovery_workers_wait_locked(recovery);
 	for (unsigned i = 0; i < RECOVERY_MAX_THREADS; i++) {
 		thread = &recovery->threads[i];

@@ -22,6 +22,7 @@ struct engine {
 	struct recovery_counters counters;
 	struct recovery_latencies *latencies; /* may be NULL */
 	unsigned patience_ms;		      /* 0: no end of it */
+	unsigned pause_us;		      /* 0: 1 us */
 	struct recovery *recovery;
 	struct recovery_file file;
 };
@@ -40,10 +41,10 @@ struct caller {
 /* fake_mm_init() must have been called; the file is an empty one in memory. */
 static inline void engine_start(struct engine *engine, unsigned recoveries)
 {
-	struct recovery_config config = {.pause_us = 1,
-					 .latencies = engine->latencies,
+	struct recovery_config config = {.latencies = engine->latencies,
 					 .patience_ms = engine->patience_ms};
 
+	config.pause_us = engine->pause_us ? engine->pause_us : 1;
 	/* a test that is slow is not stuck */
 	if (!config.patience_ms)
 		config.patience_ms = UINT32_MAX;
