@@ -72,8 +72,21 @@ cleanup_list() # DIR
 		grep -qF "mountpoint $1/" "$file" 2>/dev/null &&
 			echo "runtime folder: ${file%/mount}"
 	done
+	cleanup_anchors "$1" | sed 's/^/anchor: /'
 	awk -v dir="$1/" 'index($1, dir) == 1 { print "swap: " $1 }' /proc/swaps
 	cleanup_loops "$1" | sed 's/^/loop device: /'
+}
+
+# Files of the test that their keeper has left.
+cleanup_anchors() # DIR
+{
+	local file
+
+	for file in /run/hugetmpfs/anchors/*/state; do
+		grep -qF "mountpoint $1/" "$file" 2>/dev/null &&
+			echo "${file%/state}"
+	done
+	return 0
 }
 
 cleanup_loops() # DIR
@@ -172,6 +185,10 @@ cleanup_all() # DIR
 		if grep -qF "mountpoint $dir/" "$file" 2>/dev/null; then
 			rm -rf "${file%/mount}"
 		fi
+	done
+	cleanup_anchors "$dir" | while read -r file; do
+		umount "$file/files" 2>/dev/null || :
+		rm -rf --one-file-system "$file"
 	done
 	cleanup_cgroups "$dir"
 }

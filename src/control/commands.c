@@ -182,6 +182,7 @@ static void add_mount(const struct control_config *config,
 	else
 		answer->failed = true;
 	free(options);
+	answer_line(answer, "survival", "%s", config->survival);
 	answer_line(answer, "passthrough", "%s",
 		    config->passthrough ? "on" : "off");
 	processes_add(config, answer);

@@ -37,6 +37,7 @@ struct control_config {
 	const char *version;
 	pid_t keeper_pid;
 	bool passthrough;
+	const char *survival;	/* of the files, when the keeper dies */
 	const char *seccomp;	/* "on", or "off: " and why; borrowed */
 	const char *capabilities; /* the daemon's; NULL: not known; borrowed */
 	struct recovery *recovery;

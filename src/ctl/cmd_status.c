@@ -210,6 +210,20 @@ static void print_locked(const json_t *status)
 		       json_object_get(status, "daemon_oom_score_adj")));
 }
 
+/* Said beforehand: when it has come to that, it is too late. */
+static void print_survival(const char *survival)
+{
+	const char *text = "if the keeper dies, the files are gone; see anchor "
+			   "in hugetmpfs(8)";
+
+	if (survival && !strcmp(survival, "anchor"))
+		text = "if the keeper dies, hugetmpfs --attach brings the files "
+		       "back";
+	else if (survival && !strcmp(survival, "fd_store"))
+		text = "if the keeper dies, another one goes on";
+	printf("%-14s%s\n", "survival", text);
+}
+
 static void print_status(json_t *status)
 {
 	const char *key;
@@ -222,6 +236,7 @@ static void print_status(json_t *status)
 	printf("%-14s%" PRIu64 "\n", "daemon_pid",
 	       integer_of(status, "daemon_pid"));
 	print_text(status, "options");
+	print_survival(json_string_value(json_object_get(status, "survival")));
 	printf("%-14s%s\n", "passthrough",
 	       json_is_true(json_object_get(status, "passthrough")) ?
 		       "on" :

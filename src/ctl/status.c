@@ -26,6 +26,7 @@ static const struct status_key {
 	{ "keeper_pid", STATUS_INTEGER },
 	{ "daemon_pid", STATUS_INTEGER },
 	{ "options", STATUS_TEXT },
+	{ "survival", STATUS_TEXT },
 	{ "passthrough", STATUS_ON_OFF },
 	{ "seccomp", STATUS_TEXT },
 	{ "capabilities", STATUS_TEXT },

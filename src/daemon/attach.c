@@ -16,6 +16,16 @@
 #include "keeper/request.h"
 #include "keeper/runtime.h"
 
+/* Nobody lives who has to do with it. */
+static int attach_anchored(const char *path)
+{
+	int ret = resume_anchored(path);
+
+	if (ret == -ENOENT)
+		log_error("nobody keeps files of a hugetmpfs on %s", path);
+	return ret;
+}
+
 static int attach(const char *path)
 {
 	struct runtime_peer peer;
@@ -29,6 +39,8 @@ static int attach(const char *path)
 		mountinfo_free(&info);
 	}
 	ret = runtime_find(path, dev, &peer);
+	if (ret == -ENOENT)
+		return attach_anchored(path);
 	if (ret) {
 		log_error("nobody keeps files of a hugetmpfs on %s", path);
 		return ret;

@@ -6,6 +6,7 @@
 #ifndef DAEMON_COMMANDS_H
 #define DAEMON_COMMANDS_H
 
+struct keeper_rest;
 struct options;
 
 /* Exit codes; the last one is for mount(8), which expects it of a helper. */
@@ -24,6 +25,35 @@ int remount_command(const struct options *options);
 
 /* Mounts the files of a dead daemon again. */
 int attach_command(const struct options *options);
+
+/*
+ * The keeper of a mount, with options that were checked; rest is what another
+ * one has left, or NULL. Returns when the mount has ended. parent_fd is as in
+ * struct keeper_config. Returns 0 or a negative errno, logged.
+ */
+int mount_run_keeper(const struct options *options, const char *mountpoint,
+		     int parent_fd, struct keeper_rest *rest);
+
+/* The same in another process: returns when the mount serves. */
+int mount_run_in_background(const struct options *options,
+			    const char *mountpoint, struct keeper_rest *rest);
+
+/*
+ * Goes on with what the service manager has stored of a keeper that died, until
+ * the mount has ended: *result is 0 or a negative errno, logged. Returns -ENOENT
+ * when it has stored nothing. Closes all other fds.
+ */
+int resume_stored(int *result);
+
+/*
+ * Mounts the files of an anchor again whose keeper has died. Returns 0, -ENOENT
+ * when there is none for the mount point, or another negative errno, logged.
+ * Closes all other fds.
+ */
+int resume_anchored(const char *path);
+
+/* What a caller left open is none of ours. */
+void commands_close_fds_from(int first);
 
 /* The daemon itself, with the arguments of keeper/child.h. */
 int serve_command(char **argv);

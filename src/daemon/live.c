@@ -65,6 +65,7 @@ static const struct fixed_option {
 	const char *name;
 	const char *instead;
 } fixed_options[] = {
+	{ "anchor", "mount anew" },
 	{ "gid", "use chown" },
 	{ "inode64", "it always holds" },
 	{ "mode", "use chmod" },
@@ -88,16 +89,15 @@ static int check_fixed(const struct live *live, const struct fixed_option *fixed
 	char *now;
 	bool same;
 
-	if (!value)
-		return 0;
 	now = optstr_value(live->options, fixed->name);
-	same = now && !strcmp(now, value);
+	same = value ? now && !strcmp(now, value)
+		     : optstr_has(live->options, fixed->name);
 	free(now);
 	if (same)
 		return 0;
 	snprintf(error, error_size,
-		 "option %s=%s cannot be changed by remount: %s", fixed->name,
-		 value, fixed->instead);
+		 "option %s%s%s cannot be changed by remount: %s", fixed->name,
+		 value ? "=" : "", value ? value : "", fixed->instead);
 	return -EINVAL;
 }
 

@@ -3,9 +3,11 @@
  * The program hugetmpfs: which of its commands is meant.
  */
 #include <errno.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/commands.h"
@@ -68,6 +70,11 @@ int commands_mountpoint(const char *given, char **path)
 		log_error("mount point %s: %s", given, strerror(-ret));
 	}
 	return ret;
+}
+
+void commands_close_fds_from(int first)
+{
+	close_range((unsigned) first, ~0U, 0);
 }
 
 static int run(const struct options *options)

@@ -25,6 +25,24 @@
 #include "keeper/keeper.h"
 #include "keeper/runtime.h"
 
+/* Whether an anchor keeps files that were mounted there. */
+static int check_not_anchored(const char *path)
+{
+	struct anchor anchor;
+	struct saved saved;
+	int root_fd;
+
+	if (anchor_find(path, &anchor, &root_fd, &saved))
+		return 0;
+	log_error("the keeper of %s has died and its files are kept in %s: "
+		  "hugetmpfs --attach %s mounts them again, umount %s/files "
+		  "drops them", path, anchor.path, path, anchor.path);
+	saved_free(&saved);
+	anchor_close(&anchor);
+	close(root_fd);
+	return -EBUSY;
+}
+
 /* Whether a mount, living or dead, of ours is there already. */
 static int check_not_ours(const char *path)
 {
@@ -32,6 +50,7 @@ static int check_not_ours(const char *path)
 	struct mountinfo info;
 	bool is_mounted = false, is_kept;
 	dev_t dev = 0;
+	int ret;
 
 	if (!mountinfo_at(path, &info)) {
 		is_mounted = !strcmp(info.fstype, FUSEMOUNT_TYPE);
@@ -39,6 +58,9 @@ static int check_not_ours(const char *path)
 		mountinfo_free(&info);
 	}
 	is_kept = !runtime_find(path, dev, &peer);
+	ret = is_kept ? 0 : check_not_anchored(path);
+	if (ret)
+		return ret;
 	if (is_kept && peer.is_dead)
 		log_error("the daemon of %s has died and process %d keeps its "
 			  "files: hugetmpfs --attach %s mounts them again, "
@@ -133,9 +155,8 @@ static char *program_path(void)
 	return path;
 }
 
-/* In the new process. */
-static int run_keeper(const struct options *options, const char *mountpoint,
-		      int parent_fd)
+int mount_run_keeper(const struct options *options, const char *mountpoint,
+		     int parent_fd, struct keeper_rest *rest)
 {
 	struct keeper_config config = {
 		.mountpoint = mountpoint,
@@ -145,6 +166,8 @@ static int run_keeper(const struct options *options, const char *mountpoint,
 		.tmpfs_options = options->tmpfs,
 		/* without passthrough files without a name would be lost */
 		.takes_over = options->passthrough,
+		.is_anchored = options->anchor,
+		.rest = rest,
 		.parent_fd = parent_fd,
 	};
 	char *text = options_text(options), *path = program_path();
@@ -193,8 +216,8 @@ static int wait_until_it_serves(int fd, pid_t keeper_pid)
 	return -EIO;
 }
 
-static int run_in_background(const struct options *options,
-			     const char *mountpoint)
+int mount_run_in_background(const struct options *options,
+			    const char *mountpoint, struct keeper_rest *rest)
 {
 	int fds[2], ret;
 	pid_t pid;
@@ -214,9 +237,12 @@ static int run_in_background(const struct options *options,
 	}
 	if (!pid) {
 		setsid();
-		close_other_fds(fds[1]);
-		_exit(run_keeper(options, mountpoint, fds[1]) ? EXIT_SYSTEM
-							      : EXIT_DONE);
+		close(fds[0]);
+		/* of a rest they are known */
+		if (!rest)
+			close_other_fds(fds[1]);
+		_exit(mount_run_keeper(options, mountpoint, fds[1], rest)
+			      ? EXIT_SYSTEM : EXIT_DONE);
 	}
 	close(fds[1]);
 	ret = wait_until_it_serves(fds[0], pid);
@@ -227,17 +253,17 @@ static int run_in_background(const struct options *options,
 int mount_command(const struct options *options)
 {
 	char *mountpoint = NULL;
-	int ret;
+	int ret, result;
 
+	if (options->foreground && !options->fake && !resume_stored(&result))
+		return result ? EXIT_SYSTEM : EXIT_DONE;
 	ret = check(options, &mountpoint);
 	if (ret || options->fake)
 		goto out_free_mountpoint;
-	if (options->foreground) {
-		close_range(3, ~0U, 0);
-		ret = run_keeper(options, mountpoint, -1) ? -EIO : 0;
-	} else {
-		ret = run_in_background(options, mountpoint);
-	}
+	if (options->foreground)
+		ret = mount_run_keeper(options, mountpoint, -1, NULL) ? -EIO : 0;
+	else
+		ret = mount_run_in_background(options, mountpoint, NULL);
 out_free_mountpoint:
 	free(mountpoint);
 	return ret ? commands_exit_code(options, ret) : EXIT_DONE;

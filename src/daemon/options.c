@@ -194,12 +194,21 @@ out_free_names:
 	return ret;
 }
 
-enum { OWN_DEBUG, OWN_PASSTHROUGH };
+static int set_anchor(struct options *options, const char *value)
+{
+	options->anchor = !value;
+	if (value)
+		log_error("option anchor takes no value");
+	return value ? -EINVAL : 0;
+}
+
+enum { OWN_ANCHOR, OWN_DEBUG, OWN_PASSTHROUGH };
 
 static const struct own_option {
 	const char *name;
 	int (*set)(struct options *options, const char *value);
 } own_options[] = {
+	[OWN_ANCHOR] = { "anchor", set_anchor },
 	[OWN_DEBUG] = { "debug", set_debug },
 	[OWN_PASSTHROUGH] = { "passthrough", set_passthrough },
 };
@@ -209,7 +218,7 @@ static int set_own(struct options *options, const struct own_option *option,
 {
 	int ret;
 
-	if (!value) {
+	if (!value && option != &own_options[OWN_ANCHOR]) {
 		log_error("option %s needs a value", option->name);
 		return -EINVAL;
 	}

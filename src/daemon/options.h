@@ -33,6 +33,7 @@ struct options {
 	char *tmpfs;		/* options for the kernel's tmpfs */
 	char *own;		/* ours, as optstr: passthrough=, recoveries= ... */
 	bool passthrough;	/* passthrough=on, the default */
+	bool anchor;		/* the tmpfs outlives its keeper */
 	struct recovery_settings settings; /* recoveries=, max_holes= ... */
 	char *debug;		/* debug=, names with colons between, or NULL */
 };

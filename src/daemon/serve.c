@@ -64,6 +64,7 @@ static const char *const request_names[] = {
 struct serve {
 	char *mountpoint;
 	char *text;		/* of the options it was started with */
+	char *survival;		/* CHILD_SURVIVES_*: of the files */
 	bool detach;		/* from the terminal, once it serves */
 	dev_t dev;		/* of the mount */
 	struct options options;	/* the same, understood */
@@ -232,7 +233,8 @@ static int read_arguments(struct serve *serve, char **argv)
 	serve->dev = makedev(major, minor);
 	serve->mountpoint = strdup(argv[CHILD_ARG_MOUNTPOINT]);
 	serve->text = strdup(argv[CHILD_ARG_OPTIONS]);
-	if (!serve->mountpoint || !serve->text)
+	serve->survival = strdup(argv[CHILD_ARG_SURVIVAL]);
+	if (!serve->mountpoint || !serve->text || !serve->survival)
 		return -ENOMEM;
 	options_init(&serve->options);
 	return options_parse_list(&serve->options, serve->text);
@@ -301,6 +303,7 @@ static int open_control(struct serve *serve)
 		.version = PACKAGE_VERSION,
 		.keeper_pid = getppid(),
 		.passthrough = serve->options.passthrough,
+		.survival = serve->survival,
 		.seccomp = sandbox_filter_state(),
 		.capabilities = serve->capabilities,
 		.recovery = serve->recovery,
@@ -330,6 +333,8 @@ static int open_parts(struct serve *serve)
 	if (!ret)
 		ret = opened(table_open(&serve->table, CHILD_TABLE_FD),
 			     "the tables");
+	if (!ret)
+		ret = opened(table_lock(serve->table), "the tables alone");
 	if (!ret)
 		ret = opened(inodes_open(&serve->inodes, serve->table,
 					 CHILD_ROOT_FD), "the inodes");
@@ -372,6 +377,7 @@ static void close_parts(struct serve *serve, int exit_code)
 	options_free(&serve->options);
 	free(serve->capabilities);
 	free(serve->text);
+	free(serve->survival);
 	free(serve->mountpoint);
 }
 

@@ -107,6 +107,7 @@ static int fork_daemon(struct child *child, const struct child_config *config,
 		[CHILD_ARG_DEV] = dev,
 		[CHILD_ARG_LOG] = (char *) config->log,
 		[CHILD_ARG_MOUNTPOINT] = (char *) config->mountpoint,
+		[CHILD_ARG_SURVIVAL] = (char *) config->survival,
 	};
 	int fds[NR_FDS];
 	pid_t keeper_pid = getpid();

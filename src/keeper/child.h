@@ -29,6 +29,8 @@ enum {
 	CHILD_ARG_DEV,		/* "MAJOR:MINOR" of the mount */
 	CHILD_ARG_LOG,		/* CHILD_LOG_*: where messages go */
 	CHILD_ARG_MOUNTPOINT,
+	CHILD_ARG_SURVIVAL,	/* CHILD_SURVIVES_*: of the files, when the
+				 * keeper dies; for status */
 	CHILD_NR_ARGS,
 };
 
@@ -37,6 +39,9 @@ enum {
 #define CHILD_LOG_STDERR "stderr"
 #define CHILD_LOG_SYSLOG "syslog"
 #define CHILD_LOG_BOTH	 "both" /* standard error, and syslog once it serves */
+#define CHILD_SURVIVES_NOT	"no"
+#define CHILD_SURVIVES_ANCHORED	"anchor"
+#define CHILD_SURVIVES_STORED	"fd_store"
 
 struct child_config {
 	int program_fd;		/* what to execute */
@@ -47,6 +52,7 @@ struct child_config {
 	const char *options;
 	dev_t dev;
 	const char *log;	/* CHILD_LOG_* */
+	const char *survival;	/* CHILD_SURVIVES_* */
 };
 
 struct child {

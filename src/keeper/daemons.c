@@ -29,6 +29,13 @@ static void end_upgrade(struct keeper *keeper)
 static void on_ready(struct keeper *keeper, const char *version)
 {
 	deaths_end_unready(&keeper->deaths);
+	if (!keeper->is_announced) {
+		/* now at the latest the daemon of the keeper before is gone */
+		if (keeper->config->rest)
+			runtime_remove_stale();
+		store_ready(&keeper->store);
+		keeper->is_announced = true;
+	}
 	if (keeper->state == KEEPER_RELIEVING) {
 		keeper->state = KEEPER_SERVING;
 		log_info("another daemon, version %s, has taken %s over",
@@ -107,6 +114,7 @@ bool keeper_take_report(struct keeper *keeper)
 	case REPORT_OPTIONS:
 		free(keeper->daemon_options);
 		keeper->daemon_options = text;
+		keeper_save(keeper);
 		return true;
 	case REPORT_ERROR:
 		free(keeper->last_error);
@@ -156,6 +164,7 @@ void keeper_become_dead(struct keeper *keeper)
 	is_mounted = fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
 	runtime_publish(&keeper->runtime, is_mounted ? keeper->mount.dev : 0,
 			mountpoint_of(keeper), true);
+	keeper_save(keeper);
 }
 
 /* The daemon for an attach has not come up. */
@@ -280,7 +289,7 @@ void keeper_on_daemon_end(struct keeper *keeper)
 		return;
 	if (keeper->upgrade.state >= UPGRADE_STOPPING)
 		upgrade_answer(&keeper->upgrade, -ENOTCONN, "it has ended");
-	fusemount_close(&keeper->mount);
+	keeper_close_mount(keeper);
 	if (!keeper->has_served) {
 		fail_start(keeper, status);
 		return;

@@ -38,6 +38,7 @@ struct keeper {
 	enum keeper_state state;
 	bool has_served;	/* so there may be files in it */
 	bool is_given_up;	/* before it served */
+	bool is_announced;	/* the service manager knows that it serves */
 	int result;		/* of keeper_run() */
 	int backing_mount_fd;	/* open for backing_set_atime() */
 	int program_fd;		/* the program to run as the daemon */
@@ -46,6 +47,9 @@ struct keeper {
 	int table_fd;		/* memfd of the tables */
 	int signal_fd;
 	int client_fd;		/* waits for the answer to its attach, or -1 */
+	struct anchor anchor;	/* without a path: there is none */
+	struct store store;	/* of fds, outside of this process */
+	int state_fd;		/* memfd of saved.h in the store, or -1 */
 	struct runtime runtime;
 	struct fusemount mount;
 	unsigned long mount_flags; /* MS_*; as they were when a daemon died */
@@ -66,6 +70,12 @@ int keeper_start_daemon(struct keeper *keeper);
 
 /* keeper.c: the same for what else is to run in its place. */
 struct child_config keeper_daemon_config(const struct keeper *keeper);
+
+/* keeper.c: what a next keeper has to know is written down. */
+void keeper_save(const struct keeper *keeper);
+
+/* keeper.c: /dev/fuse is let go of here and in the store: nothing may hang. */
+void keeper_close_mount(struct keeper *keeper);
 
 /* daemons.c: takes one report of the daemon. False when there is none. */
 bool keeper_take_report(struct keeper *keeper);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -66,6 +67,9 @@ struct child_config keeper_daemon_config(const struct keeper *keeper)
 				   ? keeper->daemon_options
 				   : keeper->config->daemon_options,
 		.dev = keeper->mount.dev,
+		.survival = keeper->store.keeps_fds ? CHILD_SURVIVES_STORED
+			    : keeper->anchor.path[0] ? CHILD_SURVIVES_ANCHORED
+						     : CHILD_SURVIVES_NOT,
 		.log = keeper->config->parent_fd < 0 ? CHILD_LOG_STDERR
 		       : keeper->has_served	     ? CHILD_LOG_SYSLOG
 						     : CHILD_LOG_BOTH,
@@ -100,6 +104,9 @@ static int bring_up(struct keeper *keeper)
 		goto err_umount;
 	keeper->state = KEEPER_STARTING;
 	keeper->deaths = (struct deaths){ 0 };
+	keeper_save(keeper);
+	store_put(&keeper->store, STORE_TABLE, keeper->table_fd);
+	store_put(&keeper->store, STORE_FUSE, keeper->mount.fuse_fd);
 	return 0;
 
 err_umount:
@@ -108,20 +115,147 @@ err_umount:
 	return ret;
 }
 
+/* ---- what outlives this process ---- */
+
+void keeper_save(const struct keeper *keeper)
+{
+	const struct saved saved = {
+		.mountpoint = (char *) mountpoint_of(keeper),
+		.source = (char *) keeper->config->source,
+		.options = (char *) (keeper->daemon_options
+					     ? keeper->daemon_options
+					     : keeper->config->daemon_options),
+		.mount_flags = keeper->mount_flags,
+		.dev = keeper->mount.dev,
+		.mount_id = keeper->mount.id,
+		.unique_id = keeper->mount.unique_id,
+	};
+	int ret = 0;
+
+	if (keeper->anchor.state_fd >= 0)
+		ret = saved_write(keeper->anchor.state_fd, &saved);
+	if (!ret && keeper->state_fd >= 0)
+		ret = saved_write(keeper->state_fd, &saved);
+	if (ret)
+		log_error("cannot write down what a next keeper has to know of "
+			  "%s: %s", mountpoint_of(keeper), strerror(-ret));
+}
+
+void keeper_close_mount(struct keeper *keeper)
+{
+	fusemount_close(&keeper->mount);
+	store_remove(&keeper->store, STORE_FUSE);
+}
+
+/* Takes what another keeper has left. */
+static int take_rest(struct keeper *keeper, struct keeper_rest *rest)
+{
+	keeper->root_fd = rest->fds[STORE_ROOT];
+	keeper->backing_mount_fd = rest->fds[STORE_BACKING];
+	keeper->table_fd = rest->fds[STORE_TABLE];
+	keeper->state_fd = rest->fds[STORE_STATE];
+	keeper->anchor = rest->anchor;
+	keeper->mount = (struct fusemount){
+		.fuse_fd = rest->fds[STORE_FUSE],
+		.id = rest->saved.mount_id,
+		.unique_id = rest->saved.unique_id,
+		.dev = rest->saved.dev,
+	};
+	if (keeper->config->is_anchored && !keeper->anchor.path[0])
+		return anchor_adopt(&keeper->anchor, keeper->root_fd);
+	return 0;
+}
+
+/* The tmpfs, and where it is kept but here. */
+static int create_files(struct keeper *keeper)
+{
+	int ret;
+
+	if (keeper->config->rest)
+		return take_rest(keeper, keeper->config->rest);
+	ret = create_backing(keeper);
+	if (!ret && keeper->config->is_anchored)
+		ret = anchor_create(&keeper->anchor, keeper->backing_mount_fd,
+				    keeper->root_fd);
+	if (ret || !keeper->store.keeps_fds)
+		return ret;
+	keeper->state_fd = memfd_create("hugetmpfs-state", MFD_CLOEXEC);
+	store_put(&keeper->store, STORE_STATE, keeper->state_fd);
+	store_put(&keeper->store, STORE_BACKING, keeper->backing_mount_fd);
+	store_put(&keeper->store, STORE_ROOT, keeper->root_fd);
+	return 0;
+}
+
+/*
+ * Another keeper was there before, and its mount is there still: a daemon takes
+ * over from the one that died with it.
+ */
+static int go_on(struct keeper *keeper)
+{
+	int ret = runtime_publish(&keeper->runtime, keeper->mount.dev,
+				  mountpoint_of(keeper), false);
+
+	if (!ret)
+		ret = keeper_start_daemon(keeper);
+	if (ret)
+		return ret;
+	log_warning("the keeper of %s has died, another one goes on",
+		    mountpoint_of(keeper));
+	keeper->state = KEEPER_RELIEVING;
+	keeper->has_served = true;
+	return 0;
+}
+
+/* The same, but nobody is to take over from: what is mounted there is dead. */
+static int mount_anew(struct keeper *keeper)
+{
+	int ret;
+
+	fusemount_is_mounted(&keeper->mount, &keeper->mount_flags);
+	ret = fusemount_umount(&keeper->mount, MNT_DETACH);
+	if (ret == -EBUSY) {
+		log_error("something is mounted over the dead mount on %s",
+			  mountpoint_of(keeper));
+		return ret;
+	}
+	keeper_close_mount(keeper);
+	return bring_up(keeper);
+}
+
 static int create_all(struct keeper *keeper)
 {
 	int ret;
 
-	ret = create_backing(keeper);
+	ret = create_files(keeper);
 	if (!ret)
 		ret = runtime_create(&keeper->runtime);
-	return ret ? ret : bring_up(keeper);
+	if (ret)
+		return ret;
+	if (keeper->mount.fuse_fd >= 0 && keeper->table_fd >= 0 &&
+	    !fusemount_is_disconnected(&keeper->mount))
+		return go_on(keeper);
+	return keeper->config->rest ? mount_anew(keeper) : bring_up(keeper);
+}
+
+/* The files are dropped, unless another keeper is to have them. */
+static void drop_files(struct keeper *keeper)
+{
+	if (keeper->result && keeper->config->rest) {
+		anchor_close(&keeper->anchor);
+	} else {
+		anchor_remove(&keeper->anchor);
+		for (int i = 0; i < STORE_NR; i++)
+			store_remove(&keeper->store, i);
+	}
+	store_close(&keeper->store);
 }
 
 static void destroy_all(struct keeper *keeper)
 {
 	upgrade_abandon(&keeper->upgrade);
 	fusemount_close(&keeper->mount);
+	drop_files(keeper);
+	close(keeper->state_fd);
 	runtime_remove(&keeper->runtime);
 	close(keeper->table_fd);
 	close(keeper->root_fd);
@@ -287,6 +421,8 @@ int keeper_run(const struct keeper_config *config)
 		.backing_mount_fd = -1,
 		.root_fd = -1,
 		.table_fd = -1,
+		.state_fd = -1,
+		.anchor.state_fd = -1,
 		.client_fd = -1,
 		.mount.fuse_fd = -1,
 		.daemon = { .pidfd = -1, .report_fd = -1 },
@@ -294,6 +430,7 @@ int keeper_run(const struct keeper_config *config)
 
 	set_up_process(config);
 	sandbox_enter_keeper();
+	store_open(&keeper.store);
 	upgrade_init(&keeper.upgrade, config->mountpoint, config->program_path);
 	keeper.signal_fd = keeper.result = open_signals();
 	if (keeper.result >= 0)

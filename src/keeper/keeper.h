@@ -10,6 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "keeper/anchor.h"
+#include "keeper/store.h"
+
+/* What is left of a mount whose keeper has died, all of it taken over. */
+struct keeper_rest {
+	int fds[STORE_NR];	/* the root at least; without the others the
+				 * files are mounted anew */
+	struct anchor anchor;	/* when it is known; else it is looked for */
+	struct saved saved;
+};
+
 struct keeper_config {
 	const char *mountpoint;	/* absolute, without symbolic links */
 	const char *source;	/* first word of the mount in mountinfo */
@@ -20,6 +31,8 @@ struct keeper_config {
 	int program_fd;		/* the program to run as the daemon; taken */
 	const char *program_path; /* where the program is installed */
 	bool takes_over;	/* a daemon that dies is relieved */
+	bool is_anchored;	/* the tmpfs outlives this process */
+	struct keeper_rest *rest; /* to go on with, or NULL */
 	int parent_fd;		/* pipe that gets a byte when the mount serves,
 				 * and whose closed end means: give up; -1 in
 				 * the foreground */

@@ -44,6 +44,25 @@ char *runtime_escape(const char *text)
 	return escaped;
 }
 
+char *runtime_unescape(const char *text)
+{
+	char *copy = malloc(strlen(text) + 1);
+	char *out = copy;
+
+	if (!copy)
+		return NULL;
+	for (; *text; text++) {
+		if (*text == '\\' && text[1]) {
+			text++;
+			*out++ = *text == 'n' ? '\n' : *text;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = '\0';
+	return copy;
+}
+
 static void socket_address(struct sockaddr_un *address, const char *folder)
 {
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -365,6 +384,16 @@ int runtime_publish(const struct runtime *runtime, dev_t dev,
 			  runtime->path, strerror(-ret));
 	free_folder(&lines);
 	return ret;
+}
+
+void runtime_remove_stale(void)
+{
+	int lock_fd = lock_all();
+
+	if (lock_fd < 0)
+		return;
+	remove_stale();
+	close(lock_fd);
 }
 
 void runtime_remove(struct runtime *runtime)

@@ -35,6 +35,9 @@ int runtime_create(struct runtime *runtime);
 int runtime_publish(const struct runtime *runtime, dev_t dev,
 		    const char *mountpoint, bool is_dead);
 
+/* Clears away the folders of keepers that were killed. */
+void runtime_remove_stale(void);
+
 /* Removes the folder and closes the socket. */
 void runtime_remove(struct runtime *runtime);
 
@@ -50,5 +53,8 @@ int runtime_connect(pid_t keeper_pid);
 
 /* Text with newline and backslash escaped, for the caller to free. */
 char *runtime_escape(const char *text);
+
+/* The opposite. */
+char *runtime_unescape(const char *text);
 
 #endif

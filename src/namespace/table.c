@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "namespace/journal.h"
 
 #define TABLE_MAGIC "hugetmp" /* 8 bytes with its NUL */
@@ -36,6 +38,7 @@ struct table_header {
 
 struct table {
 	int fd;
+	bool is_full; /* which was said; callers of table_grow() serialise */
 	struct table_header *header; /* start of the mapping */
 	_Atomic uint64_t *counters;
 	struct journal_slot *journal;
@@ -164,6 +167,17 @@ void table_close(struct table *table)
 	free(table);
 }
 
+int table_lock(struct table *table)
+{
+	/* one that is not shared with children, which may end later */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	while (fcntl(table->fd, F_SETLKW, &lock))
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 _Atomic uint64_t *table_counters(struct table *table)
 {
 	return table->counters;
@@ -230,11 +244,20 @@ uint32_t table_nr_slots(struct table *table)
 int table_grow(struct table *table)
 {
 	uint32_t nr = table_nr_slots(table);
+	int ret;
 
 	if (nr >= TABLE_NR_SLOTS)
 		return -ENOSPC;
-	if (ftruncate(table->fd, (off_t) table_bytes(nr + TABLE_CHUNK_SLOTS)))
-		return -errno;
+	if (ftruncate(table->fd, (off_t) table_bytes(nr + TABLE_CHUNK_SLOTS))) {
+		ret = errno == EFBIG ? -ENOSPC : -errno;
+		if (!table->is_full)
+			log_error("the tables of the mount cannot grow, so no "
+				  "file more than %u can be known: %s", nr,
+				  strerror(errno));
+		table->is_full = true;
+		return ret;
+	}
+	table->is_full = false;
 	atomic_store_explicit(&table->header->nr_slots, nr + TABLE_CHUNK_SLOTS,
 			      memory_order_release);
 	return 0;

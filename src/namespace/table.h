@@ -86,6 +86,13 @@ int table_check(int memfd, uint32_t *version);
 int table_open(struct table **out, int memfd);
 void table_close(struct table *table);
 
+/*
+ * From here on until this process has ended the table is its alone: waits until
+ * no other process has it so, not even one that is on its way out. Returns 0 or
+ * a negative errno.
+ */
+int table_lock(struct table *table);
+
 _Atomic uint64_t *table_counters(struct table *table);
 
 /* JOURNAL_NR_SLOTS of them (journal.h). */

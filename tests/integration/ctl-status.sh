@@ -23,7 +23,7 @@ field() # JQ_FILTER
 # ---- an empty mount ----
 
 assert_status 0 "$ctl" status --json "$MNT"
-assert_eq "$(field keys_unsorted)" '["mountpoint","version","keeper_pid","daemon_pid","options","passthrough","seccomp","capabilities","memory_lock","keeper_locked_bytes","daemon_locked_bytes","keeper_oom_score_adj","daemon_oom_score_adj","recoveries","queued","running","size_bytes","used_bytes","free_bytes","nr_inodes","used_inodes","free_inodes","files","unreadable","swapped_bytes","misplaced_bytes","other_bytes","settings","interfaces","extents_by_state","bytes_by_state","bytes_by_node","files_by_policy","counters","latencies"]' \
+assert_eq "$(field keys_unsorted)" '["mountpoint","version","keeper_pid","daemon_pid","options","survival","passthrough","seccomp","capabilities","memory_lock","keeper_locked_bytes","daemon_locked_bytes","keeper_oom_score_adj","daemon_oom_score_adj","recoveries","queued","running","size_bytes","used_bytes","free_bytes","nr_inodes","used_inodes","free_inodes","files","unreadable","swapped_bytes","misplaced_bytes","other_bytes","settings","interfaces","extents_by_state","bytes_by_state","bytes_by_node","files_by_policy","counters","latencies"]' \
 	"members"
 assert_eq "$(field .mountpoint)" "$MNT" "mountpoint"
 assert_eq "$(field .keeper_pid)" "$(mount_keeper)" "keeper"

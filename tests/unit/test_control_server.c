@@ -142,7 +142,7 @@ static int setup(void **state)
 		.mountpoint = "/mnt/new\nline",
 		.version = "9.9",
 		.keeper_pid = 4711,
-		.passthrough = true,
+		.passthrough = true, .survival = "no",
 		.seccomp = "off: a test",
 		.capabilities = "chown,kill",
 		.counters = counters,
@@ -332,7 +332,7 @@ static void test_status(void **state)
 	assert_non_null(strstr(text, expected));
 	assert_non_null(strstr(text, "mountpoint=/mnt/new\nline|"));
 	assert_non_null(strstr(text, "version=9.9|keeper_pid=4711|"));
-	assert_non_null(strstr(text, "options=size=4G|passthrough=on|"
+	assert_non_null(strstr(text, "options=size=4G|survival=no|passthrough=on|"
 			       "seccomp=off: a test|capabilities=chown,kill|"));
 	assert_non_null(strstr(text,
 			       "interface=KPAGEFLAGS present it is slow|"
