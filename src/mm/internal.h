@@ -146,7 +146,8 @@ int mm_place(void *context, int fd, uint64_t first, uint64_t nr,
 
 /* move.c */
 int mm_move(void *context, struct mm_window *window, uint64_t index,
-	    const struct mm_extent *extent, int nid, uint32_t latency_us,
+	    const struct mm_extent *extent, int nid,
+	    const struct nodeset *home, uint32_t latency_us,
 	    struct mm_migrated *migrated);
 
 /* swapin.c */

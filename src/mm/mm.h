@@ -231,8 +231,9 @@ struct mm_ops {
 
 	/*
 	 * Moves the pages in memory of an extent, as a look has shown it, to a
-	 * node, from all their mappers where this process may do that; a huge
-	 * page as one, or in pieces where the node has none free. No call to
+	 * node, but for those that are on a node of home; from all their
+	 * mappers where this process may do that; a huge page as one, or in
+	 * pieces where the node has none free. No call to
 	 * the kernel is for more pages than some that it has time for in
 	 * latency_us (0: whatever it takes), but for a huge page. Returns 0
 	 * when migrated says what came of them, or a negative errno that is
@@ -241,7 +242,8 @@ struct mm_ops {
 	 */
 	int (*migrate)(void *context, struct mm_window *window, uint64_t index,
 		       const struct mm_extent *extent, int nid,
-		       uint32_t latency_us, struct mm_migrated *migrated);
+		       const struct nodeset *home, uint32_t latency_us,
+		       struct mm_migrated *migrated);
 
 	/* Whether there is more than one node. Costs next to nothing. */
 	bool (*nodes_several)(void *context);

@@ -46,13 +46,15 @@ static void mm_move_learn(struct mm *mm, uint64_t ns, uint32_t nr)
 	atomic_store(&mm->move_ns, ns / MM_MOVE_SHARE + 1);
 }
 
-/* Leaves those that are on another node. */
-static void mm_move_choose(struct mm_pages *pages, int nid)
+/* Leaves those that are elsewhere. */
+static void mm_move_choose(struct mm_pages *pages, int nid,
+			   const struct nodeset *home)
 {
 	uint32_t nr = 0;
 
 	for (uint32_t i = 0; i < pages->nr; i++) {
-		if (pages->node[i] < 0 || pages->node[i] == nid)
+		if (pages->node[i] < 0 || pages->node[i] == nid ||
+		    nodeset_has(home, pages->node[i]))
 			continue;
 		pages->at[nr++] = pages->at[i];
 	}
@@ -67,7 +69,8 @@ static void mm_move_count(const enum mm_moved *moved, uint32_t nr,
 }
 
 int mm_move(void *context, struct mm_window *window, uint64_t index,
-	    const struct mm_extent *extent, int nid, uint32_t latency_us,
+	    const struct mm_extent *extent, int nid,
+	    const struct nodeset *home, uint32_t latency_us,
 	    struct mm_migrated *migrated)
 {
 	uint16_t each = extent->huge ? HUGETMPFS_EXTENT_PAGES : 1;
@@ -82,7 +85,7 @@ int mm_move(void *context, struct mm_window *window, uint64_t index,
 	ret = mm_pages_find(window, index, extent, &pages);
 	if (ret)
 		return ret;
-	mm_move_choose(&pages, nid);
+	mm_move_choose(&pages, nid, home);
 	for (uint32_t at = 0; at < pages.nr; at += nr) {
 		nr = mm_move_most(mm, latency_us);
 		nr = pages.nr - at < nr ? pages.nr - at : nr;

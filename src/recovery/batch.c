@@ -54,7 +54,9 @@ int recovery_item_look(struct recovery_batch *batch, struct recovery_item *item)
 	if (ret < 0)
 		return ret;
 	/* beyond the end of the file nothing was filled in: no page */
-	recovery_facts(&item->team.now, &extent);
+	item->extent = extent;
+	recovery_facts(&batch->homes, item->team.index, &extent, &item->reach,
+		       &item->team.now);
 	item->team.now.by_pte = by_pte;
 	return 0;
 }
@@ -142,7 +144,8 @@ static int recovery_batch_survey(struct recovery_batch *batch)
 	struct recovery_survey *survey = &batch->survey;
 	int ret;
 
-	ret = recovery_survey_look(recovery, batch->window, survey);
+	ret = recovery_survey_look(recovery, batch->window, &batch->homes,
+				   survey);
 	if (ret)
 		return ret;
 	return recovery_survey_mappers(batch->thread, batch->target->ino,
@@ -175,6 +178,9 @@ static void recovery_batch_begin(struct recovery_batch *batch)
 		policy = recovery_item_policy(batch, item);
 		team_begin(&item->team, item->work->index, &survey->facts[i],
 			   &policy);
+		item->extent = survey->extents[i];
+		item->reach = (struct recovery_reach){0};
+		item->stays = HUGETMPFS_REASON_MISPLACED;
 		item->mm = survey->mms[i];
 		item->misaligned = survey->misaligned[i];
 		item->error = 0;
@@ -237,10 +243,36 @@ static void recovery_item_count(struct recovery *recovery,
 		recovery_count(recovery, outcome[ended], 1);
 	if (ended == TEAM_PARTIAL || ended == TEAM_FAILED)
 		recovery_count(recovery, RECOVERY_COUNT_page_unmigrated,
-			       team->now.resident + team->now.swapped);
+			       team->now.huge ? team->now.misplaced_pages
+					      : team->now.resident +
+							team->now.swapped);
 	if (team->reason == HUGETMPFS_REASON_NO_HUGE_PAGE)
 		recovery_count(recovery, RECOVERY_COUNT_huge_failed, 1);
 	recovery_count(recovery, RECOVERY_COUNT_reasons + team->reason, 1);
+}
+
+/*
+ * Huge it is, whoever made it so, and whatever kept us from it. Where it does
+ * not belong it may be for a reason of its own.
+ */
+static void recovery_item_finish_huge(struct recovery_batch *batch,
+				      struct recovery_item *item)
+{
+	struct team *team = &item->team;
+	enum hugetmpfs_reason reason = item->stays;
+	bool tried = team->reason == HUGETMPFS_REASON_DONE ||
+		     team->reason == HUGETMPFS_REASON_NOT_ASKED;
+
+	if (!team->now.misplaced_pages) {
+		if (team->reason != HUGETMPFS_REASON_DONE)
+			team_give_up(team, HUGETMPFS_REASON_DONE, 0);
+		return;
+	}
+	if (!tried)
+		return;
+	if (reason == HUGETMPFS_REASON_AGAIN)
+		reason = recovery_reason(batch, item);
+	team_give_up(team, reason, item->error);
 }
 
 static void recovery_item_finish(struct recovery_batch *batch,
@@ -250,9 +282,8 @@ static void recovery_item_finish(struct recovery_batch *batch,
 	struct hugetmpfs_extent extent;
 	struct team *team = &item->team;
 
-	/* whoever made it so, and whatever kept us from it */
-	if (team->now.huge && team->reason != HUGETMPFS_REASON_DONE)
-		team_give_up(team, HUGETMPFS_REASON_DONE, 0);
+	if (team->now.huge)
+		recovery_item_finish_huge(batch, item);
 	if (team->reason == HUGETMPFS_REASON_NOT_ASKED)
 		team_give_up(team, recovery_reason(batch, item), item->error);
 	recovery_item_count(recovery, team);
@@ -301,6 +332,10 @@ static int recovery_batch_open(struct recovery_batch *batch)
 	int ret;
 
 	batch->window = NULL;
+	ret = recovery_homes_open(batch->recovery, batch->target->fd,
+				  batch->target->ino, &batch->homes);
+	if (ret)
+		return ret;
 	ret = recovery_survey_new(&batch->survey, first,
 				  (uint32_t) (last - first + 1));
 	if (ret)
@@ -318,6 +353,7 @@ void recovery_batch_run(struct recovery_batch *batch)
 	int ret;
 
 	batch->target = target;
+	batch->survey = (struct recovery_survey){0};
 	batch->room_extents = 0;
 	batch->background = batch->items[0].work->rank != RECOVERY_ASKED;
 	ret = recovery_batch_open(batch);
@@ -325,6 +361,7 @@ void recovery_batch_run(struct recovery_batch *batch)
 		recovery_batch_fail(batch, ret);
 	} else {
 		recovery_batch_begin(batch);
+		recovery_batch_find_room(batch);
 		recovery_batch_find_blocks(batch);
 		recovery_batch_passes(batch);
 		if (recovery_batch_retry(batch))
@@ -335,6 +372,7 @@ void recovery_batch_run(struct recovery_batch *batch)
 	if (batch->window)
 		recovery_window_put(batch->recovery, batch->window);
 	recovery_survey_free(&batch->survey);
+	recovery_homes_close(&batch->homes);
 	for (uint32_t i = 0; i < batch->nr; i++)
 		recovery_target_put(batch->recovery, target);
 }

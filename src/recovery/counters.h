@@ -17,12 +17,12 @@
 	X(huge_failed, "extents given up because no huge page was free")       \
 	X(huge_too_late, "extents whose pages were released during a collapse") \
 	X(page_created, "holes filled by collapses")                           \
-	X(page_migrate, "pages that collapses moved into huge pages")          \
-	X(page_off_lru, "collapses refused because a page was busy")           \
+	X(page_migrate, "pages taken to be moved into huge pages, or to their NUMA nodes") \
+	X(page_off_lru, "collapses refused because a page was busy, and pages that could not be taken to be moved") \
 	X(page_raced, "extents that somebody else made huge during a recovery") \
 	X(page_teamed, "pages in the extents that were completed")             \
-	X(page_unmigrated, "pages left small in extents that were given up")   \
-	X(recov_completed, "recoveries that made their extent huge")           \
+	X(page_unmigrated, "pages taken and not moved, or left small or misplaced in extents that were given up") \
+	X(recov_completed, "recoveries that made their extent huge, or moved a huge one to its NUMA node") \
 	X(recov_failed, "recoveries that gained nothing, or met an error")     \
 	X(recov_partial, "recoveries that brought an extent nearer, no more")  \
 	X(recov_retried, "recoveries tried a second time as a whole")          \

@@ -23,6 +23,7 @@
 #include <hugetmpfs/ioctl.h>
 
 #include "mm/mm.h"
+#include "placement/policy.h"
 #include "recovery/budget.h"
 #include "recovery/counters.h"
 #include "recovery/latency.h"
@@ -137,12 +138,40 @@ struct recovery_remap {
 	struct recovery_mm mm;
 };
 
+/* From one node to all others. */
+struct recovery_distances {
+	struct recovery_distances *next;
+	int from;
+	int to[NODESET_NODES];
+};
+
+/*
+ * Where the extents of one file belong, as it is at one moment: its policy and
+ * the nodes that there are. Used by one thread.
+ */
+struct recovery_homes {
+	struct recovery *recovery;
+	uint64_t ino;
+	struct placement_policy *policy; /* NULL: wherever they are */
+	struct placement_machine machine;
+	struct recovery_distances *distances; /* that were asked for */
+	int room_nid; /* node that was last asked for room, -1: none ... */
+	uint64_t room_bytes; /* ... and how much does without asking again */
+};
+
+/* Nodes for one extent. */
+struct recovery_reach {
+	struct nodeset full; /* they had no room for it */
+	struct nodeset home; /* its pages may stay there */
+};
+
 /* What was found out about a run of extents. */
 struct recovery_survey {
 	uint64_t first;
 	uint32_t nr;
 	uint32_t found; /* below the end of the file */
 	uint64_t size_bytes;
+	struct mm_extent *extents;
 	struct team_facts *facts;
 	struct recovery_mm *mms;
 	uint16_t *misaligned; /* mappers that cannot have the extent huge */
@@ -154,6 +183,9 @@ struct recovery_survey {
 struct recovery_item {
 	struct recovery_work *work;
 	struct team team;
+	struct mm_extent extent; /* behind the facts of the team now */
+	struct recovery_reach reach;
+	enum hugetmpfs_reason stays; /* why it is still misplaced */
 	struct recovery_mm mm;
 	uint64_t payer; /* memory cgroup to charge, 0: the daemon's */
 	uint16_t misaligned;
@@ -170,6 +202,7 @@ struct recovery_batch {
 	struct recovery_target *target;
 	struct mm_window *window;
 	struct recovery_survey survey;
+	struct recovery_homes homes;
 	uint64_t room_group;   /* the last that was asked for room ... */
 	uint32_t room_extents; /* ... and for how many more that does */
 	bool background; /* nobody asked for it by name */
@@ -427,8 +460,12 @@ void recovery_tally_add_locked(struct recovery *recovery, uint64_t ino,
 int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
 			uint32_t nr);
 void recovery_survey_free(struct recovery_survey *survey);
-/* Looks at the extents. */
+/* Looks at the extents; timed, for what is going to be worked on. */
+int recovery_survey_find(struct recovery *recovery, struct mm_window *window,
+			 struct recovery_homes *homes,
+			 struct recovery_survey *survey);
 int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
+			 struct recovery_homes *homes,
 			 struct recovery_survey *survey);
 /* Then, at how the mappers of the file have them. */
 int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
@@ -437,7 +474,24 @@ int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
 /* One more mapper that uses an extent of the survey by small entries. */
 int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
 			      const struct recovery_mm *mm);
-void recovery_facts(struct team_facts *facts, const struct mm_extent *extent);
+
+/* homes.c; fd is of the file's backing. */
+int recovery_homes_open(struct recovery *recovery, int fd, uint64_t ino,
+			struct recovery_homes *homes);
+void recovery_homes_close(struct recovery_homes *homes);
+/* After an error that says that nodes are not there any more. */
+void recovery_homes_refresh(struct recovery_homes *homes);
+/*
+ * What a look says of an extent. What is full in reach is no target, and home
+ * is filled in; NULL: nothing is known to be full. Returns false when it has
+ * to go to a node, and can go to none.
+ */
+bool recovery_facts(struct recovery_homes *homes, uint64_t index,
+		    const struct mm_extent *extent,
+		    struct recovery_reach *reach, struct team_facts *facts);
+/* Whether a node has room for pages, and for what others move there too. */
+bool recovery_homes_have_room(struct recovery_homes *homes, int nid,
+			      uint32_t pages);
 
 /* batch.c */
 void recovery_batch_run(struct recovery_batch *batch);
@@ -529,10 +583,15 @@ unsigned recovery_stuck_nr_locked(const struct recovery *recovery);
 enum hugetmpfs_reason recovery_reason(struct recovery_batch *batch,
 				      const struct recovery_item *item);
 
+/* pass_migrate.c: gives up those for which their nodes have no room. */
+void recovery_batch_find_room(struct recovery_batch *batch);
+
 /* passes.c */
 extern const struct recovery_pass *const recovery_passes[];
 extern const struct recovery_pass recovery_pass_swapin;
+extern const struct recovery_pass recovery_pass_migrate;
 extern const struct recovery_pass recovery_pass_collapse;
+extern const struct recovery_pass recovery_pass_place;
 extern const struct recovery_pass recovery_pass_remap;
 
 /* worker.c */

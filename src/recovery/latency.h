@@ -15,7 +15,8 @@
 	X(swapin, "waits for the swapped pages of one extent")                 \
 	X(collapse, "tries to make one extent huge")                           \
 	X(remap, "mappings of one huge extent in its other mappers")           \
-	X(scan, "looks at all processes for extents used by small pages")
+	X(scan, "looks at all processes for extents used by small pages")      \
+	X(migrate, "tries to move one extent to its NUMA node")
 
 enum recovery_latency {
 #define X(name, meaning) RECOVERY_LATENCY_##name,

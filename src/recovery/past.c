@@ -79,7 +79,8 @@ void recovery_past_show(struct recovery *recovery, uint64_t ino,
 	const struct recovery_past *past;
 
 	past = recovery_past_at(recovery, ino, extent->index);
-	if (extent->reason != HUGETMPFS_REASON_NOT_ASKED ||
+	if ((extent->reason != HUGETMPFS_REASON_NOT_ASKED &&
+	     extent->reason != HUGETMPFS_REASON_MISPLACED) ||
 	    !recovery_past_is(past, ino, extent->index) ||
 	    past->resident + past->swapped != extent->data_pages ||
 	    past->swapped != extent->swapped_pages)

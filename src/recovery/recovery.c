@@ -130,7 +130,7 @@ static void recovery_map_reason_locked(struct recovery *recovery,
 				       struct hugetmpfs_extent *extent)
 {
 	recovery_past_show(recovery, file->ino, extent);
-	if (extent->state != HUGETMPFS_HUGE &&
+	if (extent->reason != HUGETMPFS_REASON_DONE &&
 	    recovery_queue_has_asked_locked(recovery, file->ino,
 					    extent->index)) {
 		extent->reason = HUGETMPFS_REASON_QUEUED;
@@ -141,35 +141,60 @@ static void recovery_map_reason_locked(struct recovery *recovery,
 }
 
 static void recovery_map_show(struct recovery *recovery,
-			      const struct recovery_file *file, uint64_t first, const struct mm_extent *found,
-			      uint32_t nr, struct hugetmpfs_extent *extents)
+			      const struct recovery_file *file,
+			      const struct recovery_survey *survey,
+			      struct hugetmpfs_extent *extents)
 {
 	struct team_policy policy = recovery_policy(recovery, false);
-	struct team_facts facts;
+	const struct team_facts *facts = survey->facts;
 	bool off;
 
 	off = recovery_has_own_policies(recovery) &&
 	      recovery_policy_own(file->fd) == HUGETMPFS_BACKGROUND_OFF;
 	pthread_mutex_lock(&recovery->lock);
-	for (uint32_t i = 0; i < nr; i++) {
-		recovery_facts(&facts, &found[i]);
-		team_show(first + i, &facts, &extents[i]);
+	for (uint32_t i = 0; i < survey->found; i++) {
+		team_show(survey->first + i, &facts[i], &extents[i]);
 		extents[i].reason =
-			(uint8_t) team_judge(&facts, &policy).reason;
+			(uint8_t) team_judge(&facts[i], &policy).reason;
 		recovery_map_reason_locked(recovery, file, off, &extents[i]);
 	}
 	pthread_mutex_unlock(&recovery->lock);
 }
 
 /* Adds the pages of the extents to those of each node. */
-static void recovery_map_add_nodes(const struct mm_extent *found, uint32_t nr,
+static void recovery_map_add_nodes(const struct recovery_survey *survey,
 				   uint64_t *node_pages)
 {
-	for (uint32_t i = 0; i < nr; i++) {
+	const struct mm_extent *found = survey->extents;
+
+	for (uint32_t i = 0; i < survey->found; i++) {
 		for (unsigned n = 0; n < found[i].nr_nodes; n++)
 			node_pages[found[i].nodes[n].nid] +=
 				found[i].nodes[n].pages;
 	}
+}
+
+static int recovery_map_look(struct recovery *recovery,
+			     const struct recovery_file *file,
+			     struct recovery_survey *survey)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct recovery_homes homes;
+	struct mm_window *window;
+	int ret;
+
+	ret = recovery_homes_open(recovery, file->fd, file->ino, &homes);
+	if (ret)
+		return ret;
+	ret = recovery_window_get(recovery, &window);
+	if (!ret) {
+		mm->window_attach(mm->context, window, file->fd, survey->first,
+				  survey->nr);
+		ret = recovery_survey_find(recovery, window, &homes, survey);
+		recovery_window_put(recovery, window);
+	}
+	recovery_homes_close(&homes);
+	return ret;
 }
 
 int recovery_map_nodes(struct recovery *recovery,
@@ -177,29 +202,23 @@ int recovery_map_nodes(struct recovery *recovery,
 		       uint32_t nr, struct hugetmpfs_extent *extents,
 		       uint64_t *size_bytes, uint64_t *node_pages)
 {
-	const struct mm_ops *mm = recovery->mm;
-	struct mm_extent *found;
-	struct mm_window *window;
+	struct recovery_survey survey;
 	int ret;
 
 	if (!recovery_range_is_valid(first, nr))
 		return -EINVAL;
-	found = calloc(nr, sizeof(*found));
-	if (!found)
-		return -ENOMEM;
-	ret = recovery_window_get(recovery, &window);
+	ret = recovery_survey_new(&survey, first, nr);
+	if (ret)
+		return ret;
+	ret = recovery_map_look(recovery, file, &survey);
 	if (!ret) {
-		mm->window_attach(mm->context, window, file->fd, first, nr);
-		ret = mm->look(mm->context, window, first, nr, found,
-			       size_bytes);
-		recovery_window_put(recovery, window);
+		*size_bytes = survey.size_bytes;
+		recovery_map_show(recovery, file, &survey, extents);
+		if (node_pages)
+			recovery_map_add_nodes(&survey, node_pages);
+		ret = (int) survey.found;
 	}
-	if (ret > 0)
-		recovery_map_show(recovery, file, first, found,
-				  (uint32_t) ret, extents);
-	if (ret > 0 && node_pages)
-		recovery_map_add_nodes(found, (uint32_t) ret, node_pages);
-	free(found);
+	recovery_survey_free(&survey);
 	return ret;
 }
 

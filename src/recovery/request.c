@@ -256,17 +256,21 @@ static int recovery_request_survey(struct recovery *recovery,
 				   struct mm_mappers *mappers)
 {
 	const struct mm_ops *mm = recovery->mm;
+	struct recovery_homes homes;
 	struct mm_window *window;
 	int ret;
 
+	ret = recovery_homes_open(recovery, target->fd, target->ino, &homes);
+	if (ret)
+		return ret;
 	ret = recovery_survey_new(survey, survey->first, survey->nr);
 	if (!ret)
 		ret = recovery_window_get(recovery, &window);
 	if (ret)
-		return ret;
+		goto err_homes_close;
 	mm->window_attach(mm->context, window, target->fd, survey->first,
 			  survey->nr);
-	ret = recovery_survey_look(recovery, window, survey);
+	ret = recovery_survey_look(recovery, window, &homes, survey);
 	if (!ret && thread && recovery_survey_wants_mappers(recovery, survey)) {
 		/* without them there is still the daemon's own mapping */
 		if (!recovery_mappers_find(thread, target->ino, mappers))
@@ -274,6 +278,8 @@ static int recovery_request_survey(struct recovery *recovery,
 						      mappers, survey);
 	}
 	recovery_window_put(recovery, window);
+err_homes_close:
+	recovery_homes_close(&homes);
 	return ret;
 }
 

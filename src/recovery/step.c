@@ -8,7 +8,9 @@
 
 static const enum recovery_latency recovery_step_latencies[] = {
 	[TEAM_SWAPIN] = RECOVERY_LATENCY_swapin,
+	[TEAM_MIGRATE] = RECOVERY_LATENCY_migrate,
 	[TEAM_COLLAPSE] = RECOVERY_LATENCY_collapse,
+	[TEAM_PLACE] = RECOVERY_LATENCY_migrate,
 	[TEAM_REMAP] = RECOVERY_LATENCY_remap,
 };
 

@@ -16,26 +16,16 @@
 
 #include "base/clock.h"
 
-void recovery_facts(struct team_facts *facts, const struct mm_extent *extent)
-{
-	*facts = (struct team_facts){
-		.pages = extent->pages,
-		.resident = extent->resident,
-		.swapped = extent->swapped,
-		.above = extent->above,
-		.nid = extent->nid,
-		.huge = extent->huge,
-	};
-}
-
 int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
 			uint32_t nr)
 {
 	*survey = (struct recovery_survey){.first = first, .nr = nr};
+	survey->extents = calloc(nr, sizeof(*survey->extents));
 	survey->facts = calloc(nr, sizeof(*survey->facts));
 	survey->mms = calloc(nr, sizeof(*survey->mms));
 	survey->misaligned = calloc(nr, sizeof(*survey->misaligned));
-	if (survey->facts && survey->mms && survey->misaligned)
+	if (survey->extents && survey->facts && survey->mms &&
+	    survey->misaligned)
 		return 0;
 	recovery_survey_free(survey);
 	return -ENOMEM;
@@ -43,6 +33,7 @@ int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
 
 void recovery_survey_free(struct recovery_survey *survey)
 {
+	free(survey->extents);
 	free(survey->facts);
 	free(survey->mms);
 	free(survey->misaligned);
@@ -122,28 +113,32 @@ int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
 	return ret;
 }
 
-int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
+int recovery_survey_find(struct recovery *recovery, struct mm_window *window,
+			 struct recovery_homes *homes,
 			 struct recovery_survey *survey)
 {
 	const struct mm_ops *mm = recovery->mm;
-	struct mm_extent *extents;
-	uint64_t begun_ns;
 	int ret;
 
-	extents = calloc(survey->nr, sizeof(*extents));
-	if (!extents)
-		return -ENOMEM;
-	begun_ns = clock_now_ns();
-	ret = mm->look(mm->context, window, survey->first, survey->nr, extents,
-		       &survey->size_bytes);
+	ret = mm->look(mm->context, window, survey->first, survey->nr,
+		       survey->extents, &survey->size_bytes);
+	if (ret < 0)
+		return ret;
+	survey->found = (uint32_t) ret;
+	for (uint32_t i = 0; i < survey->found; i++)
+		recovery_facts(homes, survey->first + i, &survey->extents[i],
+			       NULL, &survey->facts[i]);
+	return 0;
+}
+
+int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
+			 struct recovery_homes *homes,
+			 struct recovery_survey *survey)
+{
+	uint64_t begun_ns = clock_now_ns();
+	int ret = recovery_survey_find(recovery, window, homes, survey);
+
 	recovery_latency_add(recovery->config.latencies, RECOVERY_LATENCY_look,
 			     clock_now_ns() - begun_ns);
-	if (ret >= 0) {
-		survey->found = (uint32_t) ret;
-		for (uint32_t i = 0; i < survey->found; i++)
-			recovery_facts(&survey->facts[i], &extents[i]);
-		ret = 0;
-	}
-	free(extents);
 	return ret;
 }

@@ -142,6 +142,7 @@ void recovery_batch_find_blocks(struct recovery_batch *batch)
 	struct recovery_settings settings;
 	uint32_t blocks[RECOVERY_NODES];
 	struct recovery_item *item;
+	int nid;
 
 	batch->gap_ns = clock_now_ns();
 	recovery_settings_get(recovery, &settings);
@@ -150,9 +151,12 @@ void recovery_batch_find_blocks(struct recovery_batch *batch)
 	    mm->free_blocks(mm->context, blocks, RECOVERY_NODES))
 		return;
 	for (item = batch->items; item < batch->items + batch->nr; item++) {
+		nid = item->team.now.target_nid;
+		if (nid < 0)
+			nid = item->team.now.nid;
 		if (item->team.step != TEAM_END &&
 		    item->team.todo & HUGETMPFS_PASS_COLLAPSE &&
-		    !recovery_block_find(recovery, blocks, item->team.now.nid))
+		    !recovery_block_find(recovery, blocks, nid))
 			team_give_up(&item->team,
 				     HUGETMPFS_REASON_NO_HUGE_PAGE, 0);
 	}

@@ -2,41 +2,58 @@
 /*
  * The verdict on an extent and the machine of its recovery.
  *
- * The machine has one state a pass and an end. It knows nothing of how a pass
- * is done; it is told what came of it:
+ * The machine has one state a pass and an end; migrate has two. It knows
+ * nothing of how a pass is done; it is told what came of it:
  *
- *              DID         BUSY          RACED  LOST   ERROR
- *   SWAPIN     next        again         REMAP  END    END
- *   COLLAPSE   next        again         REMAP  END    END
- *   REMAP      next        next          next   next   next
- *   END        END         END           END    END    END
+ *              DID     BUSY       RACED  LOST   ERROR  LEFT
+ *   SWAPIN     next    again      PLACE  END    END    next
+ *   MIGRATE    next    some more  PLACE  END    END    next
+ *   COLLAPSE   next    again      PLACE  END    END    END
+ *   PLACE      next    some more  next   next   next   next
+ *   REMAP      next    next       next   next   next   next
+ *   END        END     END        END    END    END    END
  *
  * "next" is the next pass that is left to do, "again" the same one until its
- * tries are used up. Whoever made it huge has taken the small entries from all
- * mappers, so a race that was lost to somebody leads to REMAP, if there were
- * any. A remap that fails costs the mapper a page fault and nothing else, so
- * nothing that comes of it makes the recovery fail.
+ * tries are used up, which is the end; "some more" is the same, but then
+ * comes the next one: a page that cannot be moved may let itself be collapsed,
+ * and a huge page that cannot is to be mapped where it is. Whoever made it huge
+ * has taken the small entries from all mappers, so a race that was lost to
+ * somebody leads to PLACE and REMAP, if there is something to do there. A remap
+ * that fails costs the mapper a page fault and nothing else, so nothing that
+ * comes of it makes the recovery fail.
  */
 #include "team/team.h"
 
 #include <string.h>
 
-enum team_move { TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_REMAP, TEAM_GO_END };
+enum team_move {
+	TEAM_GO_NEXT,
+	TEAM_GO_AGAIN,
+	TEAM_GO_MORE,
+	TEAM_GO_PLACE,
+	TEAM_GO_END
+};
 
 static const uint8_t team_moves[TEAM_NR_STEPS][TEAM_NR_EVENTS] = {
-	[TEAM_SWAPIN] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_REMAP,
-			 TEAM_GO_END, TEAM_GO_END},
-	[TEAM_COLLAPSE] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_REMAP,
-			   TEAM_GO_END, TEAM_GO_END},
+	[TEAM_SWAPIN] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_PLACE,
+			 TEAM_GO_END, TEAM_GO_END, TEAM_GO_NEXT},
+	[TEAM_MIGRATE] = {TEAM_GO_NEXT, TEAM_GO_MORE, TEAM_GO_PLACE,
+			  TEAM_GO_END, TEAM_GO_END, TEAM_GO_NEXT},
+	[TEAM_COLLAPSE] = {TEAM_GO_NEXT, TEAM_GO_AGAIN, TEAM_GO_PLACE,
+			   TEAM_GO_END, TEAM_GO_END, TEAM_GO_END},
+	[TEAM_PLACE] = {TEAM_GO_NEXT, TEAM_GO_MORE, TEAM_GO_NEXT, TEAM_GO_NEXT,
+			TEAM_GO_NEXT, TEAM_GO_NEXT},
 	[TEAM_REMAP] = {TEAM_GO_NEXT, TEAM_GO_NEXT, TEAM_GO_NEXT, TEAM_GO_NEXT,
-			TEAM_GO_NEXT},
+			TEAM_GO_NEXT, TEAM_GO_NEXT},
 	[TEAM_END] = {TEAM_GO_END, TEAM_GO_END, TEAM_GO_END, TEAM_GO_END,
-		      TEAM_GO_END},
+		      TEAM_GO_END, TEAM_GO_END},
 };
 
 static const uint8_t team_step_pass[TEAM_NR_STEPS] = {
 	[TEAM_SWAPIN] = HUGETMPFS_PASS_SWAPIN,
+	[TEAM_MIGRATE] = HUGETMPFS_PASS_MIGRATE,
 	[TEAM_COLLAPSE] = HUGETMPFS_PASS_COLLAPSE,
+	[TEAM_PLACE] = HUGETMPFS_PASS_MIGRATE,
 	[TEAM_REMAP] = HUGETMPFS_PASS_REMAP,
 };
 
@@ -69,6 +86,24 @@ enum hugetmpfs_state team_state(const struct team_facts *facts)
 	return team_holes(facts) ? HUGETMPFS_PARTIAL : HUGETMPFS_SMALL;
 }
 
+static struct team_verdict team_judge_huge(const struct team_facts *facts,
+					   const struct team_policy *policy)
+{
+	struct team_verdict verdict = {0, HUGETMPFS_REASON_DONE};
+
+	if (facts->no_node && facts->misplaced_pages) {
+		verdict.reason = HUGETMPFS_REASON_NO_NODE;
+	} else if (facts->misplaced_pages) {
+		verdict.passes = HUGETMPFS_PASS_MIGRATE;
+		verdict.reason = HUGETMPFS_REASON_MISPLACED;
+	}
+	if (facts->by_pte)
+		verdict.passes |= HUGETMPFS_PASS_REMAP;
+	if (!policy->recoverable || !policy->enabled)
+		verdict.passes = 0;
+	return verdict;
+}
+
 struct team_verdict team_judge(const struct team_facts *facts,
 			       const struct team_policy *policy)
 {
@@ -76,11 +111,8 @@ struct team_verdict team_judge(const struct team_facts *facts,
 	struct team_verdict work = {HUGETMPFS_PASS_COLLAPSE,
 				    HUGETMPFS_REASON_NOT_ASKED};
 
-	if (facts->huge) {
-		if (facts->by_pte && policy->recoverable && policy->enabled)
-			none.passes = HUGETMPFS_PASS_REMAP;
-		return none;
-	}
+	if (facts->huge)
+		return team_judge_huge(facts, policy);
 	if (facts->pages == 0)
 		none.reason = HUGETMPFS_REASON_BEYOND_EOF;
 	else if (facts->resident + facts->swapped == 0)
@@ -91,19 +123,44 @@ struct team_verdict team_judge(const struct team_facts *facts,
 		none.reason = HUGETMPFS_REASON_POLICY;
 	else if (team_new_pages(facts) > policy->max_holes)
 		none.reason = HUGETMPFS_REASON_TOO_MANY_HOLES;
+	else if (facts->no_node)
+		none.reason = HUGETMPFS_REASON_NO_NODE;
 	if (none.reason != HUGETMPFS_REASON_DONE)
 		return none;
 	if (facts->swapped)
 		work.passes |= HUGETMPFS_PASS_SWAPIN;
+	if (facts->misplaced_pages)
+		work.passes |= HUGETMPFS_PASS_MIGRATE;
 	if (facts->by_pte)
 		work.passes |= HUGETMPFS_PASS_REMAP;
 	return work;
 }
 
+/* Whether a step is left to do; what is misplaced may change on the way. */
+static bool team_wants(const struct team *team, enum team_step step)
+{
+	const struct team_facts *now = &team->now;
+
+	if (!(team->todo & team_step_pass[step]))
+		return false;
+	switch (step) {
+	case TEAM_MIGRATE:
+		return now->misplaced_pages;
+	case TEAM_COLLAPSE:
+		return !now->huge;
+	case TEAM_PLACE:
+		/* if not, it is as it was before, and could not be moved */
+		return now->misplaced_pages && now->huge &&
+		       team->reason == HUGETMPFS_REASON_DONE;
+	default:
+		return true;
+	}
+}
+
 /* To the first step from the given one on that is left to do. */
 static void team_step_from(struct team *team, enum team_step step)
 {
-	while (step < TEAM_END && !(team->todo & team_step_pass[step]))
+	while (step < TEAM_END && !team_wants(team, step))
 		step++;
 	team->step = step;
 	team->tries = 0;
@@ -118,6 +175,14 @@ static void team_start(struct team *team, const struct team_facts *facts,
 	team->todo = verdict.passes;
 	team->reason = verdict.reason;
 	team->error = 0;
+	if (verdict.passes && verdict.reason == HUGETMPFS_REASON_MISPLACED) {
+		/* it may come to be in pieces */
+		team->todo |= HUGETMPFS_PASS_COLLAPSE;
+		team->reason = HUGETMPFS_REASON_NOT_ASKED;
+	}
+	/* what is still on swap, or made by others, may come to be elsewhere */
+	if (verdict.passes && facts->target_nid >= 0)
+		team->todo |= HUGETMPFS_PASS_MIGRATE;
 	team_step_from(team, TEAM_SWAPIN);
 }
 
@@ -131,28 +196,40 @@ void team_begin(struct team *team, uint64_t index,
 	team_start(team, facts, policy);
 }
 
+/* To the next step. It is done once it is huge, by the pass that made it so. */
+static void team_go_next(struct team *team)
+{
+	enum team_step step = team->step;
+
+	if (step == TEAM_COLLAPSE ||
+	    (step == TEAM_MIGRATE && team->now.huge && !team->now.misplaced_pages))
+		team->reason = HUGETMPFS_REASON_DONE;
+	/* that of migrate is for its other step as well */
+	if (step != TEAM_MIGRATE)
+		team->todo &= ~team_step_pass[step];
+	team_step_from(team, step + 1);
+}
+
 void team_advance(struct team *team, enum team_event event)
 {
-	uint8_t pass = team_step_pass[team->step];
-
 	if (event == TEAM_DID)
-		team->done |= pass;
+		team->done |= team_step_pass[team->step];
 	switch (team_moves[team->step][event]) {
 	case TEAM_GO_AGAIN:
-		if (++team->tries < TEAM_TRIES)
-			return;
-		team->step = TEAM_END;
+		if (++team->tries >= TEAM_TRIES)
+			team->step = TEAM_END;
+		break;
+	case TEAM_GO_MORE:
+		if (++team->tries >= TEAM_TRIES)
+			team_go_next(team);
 		break;
 	case TEAM_GO_NEXT:
-		team->todo &= ~pass;
-		if (pass == HUGETMPFS_PASS_COLLAPSE)
-			team->reason = HUGETMPFS_REASON_DONE;
-		team_step_from(team, team->step + 1);
+		team_go_next(team);
 		break;
-	case TEAM_GO_REMAP:
-		team->todo &= HUGETMPFS_PASS_REMAP;
+	case TEAM_GO_PLACE:
+		team->todo &= HUGETMPFS_PASS_REMAP | HUGETMPFS_PASS_MIGRATE;
 		team->reason = HUGETMPFS_REASON_DONE;
-		team_step_from(team, TEAM_REMAP);
+		team_step_from(team, TEAM_PLACE);
 		break;
 	default:
 		team->step = TEAM_END;
@@ -179,11 +256,14 @@ void team_give_up(struct team *team, enum hugetmpfs_reason reason, int error)
 
 enum team_outcome team_outcome(const struct team *team)
 {
-	bool collapsed = team->done & HUGETMPFS_PASS_COLLAPSE;
+	uint8_t completing = HUGETMPFS_PASS_COLLAPSE;
 
+	/* what was moved in pieces is not huge by that */
+	if (team->begin.huge)
+		completing |= HUGETMPFS_PASS_MIGRATE;
 	switch (team->reason) {
 	case HUGETMPFS_REASON_DONE:
-		return collapsed ? TEAM_COMPLETED : TEAM_QUIET;
+		return team->done & completing ? TEAM_COMPLETED : TEAM_QUIET;
 	case HUGETMPFS_REASON_TOO_LATE:
 	case HUGETMPFS_REASON_EMPTY:
 	case HUGETMPFS_REASON_BEYOND_EOF:
@@ -194,7 +274,9 @@ enum team_outcome team_outcome(const struct team *team)
 	case HUGETMPFS_REASON_PINNED:
 	case HUGETMPFS_REASON_NO_HUGE_PAGE:
 	case HUGETMPFS_REASON_OVER_LIMIT:
-		/* what was swapped in stays in: the rest may come later */
+	case HUGETMPFS_REASON_NODE_FULL:
+	case HUGETMPFS_REASON_MISPLACED:
+		/* what was brought in or moved stays: the rest may come later */
 		return team->done ? TEAM_PARTIAL : TEAM_FAILED;
 	default:
 		return TEAM_FAILED;
@@ -208,7 +290,8 @@ void team_show(uint64_t index, const struct team_facts *facts,
 	extent->index = index;
 	extent->state = (uint8_t) team_state(facts);
 	extent->nid = facts->nid;
-	extent->target_nid = -1;
+	extent->target_nid = facts->target_nid;
+	extent->misplaced_pages = facts->misplaced_pages;
 	if (facts->huge) {
 		extent->data_pages = HUGETMPFS_EXTENT_PAGES;
 		return;

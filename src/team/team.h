@@ -21,6 +21,10 @@ struct team_facts {
 	uint16_t swapped;  /* of those, on swap */
 	uint16_t above;	   /* pages above the end of the file */
 	int16_t nid;	   /* node of most resident pages, -1 unknown */
+	/* node that they belong on, -1: where they are */
+	int16_t target_nid;
+	uint16_t misplaced_pages; /* of the resident, elsewhere */
+	bool no_node; /* they belong on nodes of which none is there */
 	bool huge;
 	bool by_pte; /* a mapper that could have it by PMD has it by PTEs */
 };
@@ -40,7 +44,9 @@ struct team_verdict {
 /* The steps of a recovery, in order. */
 enum team_step {
 	TEAM_SWAPIN,
+	TEAM_MIGRATE, /* what it was before, small pages or huge */
 	TEAM_COLLAPSE,
+	TEAM_PLACE, /* the huge page that has come of it */
 	TEAM_REMAP,
 	TEAM_END,
 	TEAM_NR_STEPS
@@ -53,13 +59,14 @@ enum team_event {
 	TEAM_RACED, /* another was first: it is huge, by somebody else's doing */
 	TEAM_LOST,  /* released: nothing to do any more */
 	TEAM_ERROR, /* any other error */
+	TEAM_LEFT,  /* no error, and nothing to do, or not to be done */
 	TEAM_NR_EVENTS
 };
 
 /* How a recovery ended, for the counters. */
 enum team_outcome {
-	TEAM_COMPLETED, /* huge by our doing */
-	TEAM_PARTIAL,	/* not huge, but nearer to it: worth a later try */
+	TEAM_COMPLETED, /* huge by our doing, or by it where it belongs */
+	TEAM_PARTIAL,	/* not so, but nearer to it: worth a later try */
 	TEAM_FAILED,	/* nothing gained, or an error */
 	TEAM_QUIET,	/* there was nothing to do, or a race was lost */
 };

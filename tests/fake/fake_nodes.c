@@ -99,14 +99,15 @@ void fake_mm_answer(struct fake_mm *fake, uint64_t index, enum mm_moved moved,
 }
 
 /* Some of the pages that are on other nodes go there. */
-static void fake_move(struct fake_extent *extent, int nid, uint16_t pages)
+static void fake_move(struct fake_extent *extent, int nid,
+		      const struct nodeset *home, uint16_t pages)
 {
 	uint16_t part;
 
 	if (nid)
 		extent->on[nid] += pages;
 	for (int from = 1; from < FAKE_NODES && pages; from++) {
-		if (from == nid)
+		if (from == nid || nodeset_has(home, from))
 			continue;
 		part = extent->on[from] < pages ? extent->on[from] : pages;
 		extent->on[from] -= part;
@@ -136,11 +137,16 @@ static uint16_t fake_answers_locked(struct fake_mm *fake, uint64_t index,
 }
 
 static void fake_migrate_locked(struct fake_mm *fake, uint64_t index, int nid,
+				const struct nodeset *home,
 				struct mm_migrated *migrated)
 {
 	struct fake_extent *extent = &fake->extents[index];
-	uint16_t pages = extent->resident - fake_on(extent, nid);
+	uint16_t pages = extent->resident;
 
+	for (int from = 0; from < FAKE_NODES; from++) {
+		if (from == nid || nodeset_has(home, from))
+			pages -= fake_on(extent, from);
+	}
 	pages = fake_answers_locked(fake, index, pages, migrated);
 	if (pages * UINT64_C(4096) > fake->node_room[nid]) {
 		migrated->pages[MM_MOVED_NO_MEMORY] += pages;
@@ -151,14 +157,15 @@ static void fake_migrate_locked(struct fake_mm *fake, uint64_t index, int nid,
 	/* a huge page goes as a whole or not at all */
 	if (extent->huge && pages != extent->resident)
 		return;
-	fake_move(extent, nid, pages);
+	fake_move(extent, nid, home, pages);
 	if (fake->no_huge[nid])
 		extent->huge = false;
 }
 
 static int fake_migrate(void *context, struct mm_window *window, uint64_t index,
 			const struct mm_extent *extent, int nid,
-			uint32_t latency_us, struct mm_migrated *migrated)
+			const struct nodeset *home, uint32_t latency_us,
+			struct mm_migrated *migrated)
 {
 	struct fake_mm *fake = context;
 	int ret = fake_enter(fake, FAKE_MIGRATE, index);
@@ -169,7 +176,7 @@ static int fake_migrate(void *context, struct mm_window *window, uint64_t index,
 	*migrated = (struct mm_migrated){0};
 	assert(nid >= 0 && nid < FAKE_NODES);
 	if (!ret)
-		fake_migrate_locked(fake, index, nid, migrated);
+		fake_migrate_locked(fake, index, nid, home, migrated);
 	return fake_leave(fake, ret);
 }
 

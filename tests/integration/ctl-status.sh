@@ -59,7 +59,7 @@ assert_eq "$(field '.used_bytes == (.bytes_by_state | .huge + .small + .partial)
 	true "used bytes"
 assert_ge "$(field .counters.recov_completed)" 4 "completed recoveries"
 assert_eq "$(field '.latencies | keys_unsorted')" \
-	'["look","swapin","collapse","remap","scan"]' "durations"
+	'["look","swapin","collapse","remap","scan","migrate"]' "durations"
 assert_eq "$(field '[.latencies[] | (.counts | add) == .count] | unique')" \
 	'[true]' "the buckets of durations"
 assert_ge "$(field .latencies.collapse.count)" 4 "collapses"

@@ -347,18 +347,19 @@ static void nodes_look(struct mm *mm, struct mm_window *window,
 static void nodes_migrate(struct mm *mm, struct mm_window *window, int node)
 {
 	const struct mm_ops *ops = mm_real_ops(mm);
+	const struct nodeset nowhere = {0};
 	struct mm_migrated migrated;
 	struct mm_extent extent;
 	uint64_t size;
 
 	for (uint64_t index = 0; index < 4; index++) {
 		check_equal(ops->look(mm, window, index, 1, &extent, &size), 1);
-		check_equal(ops->migrate(mm, window, index, &extent, node, 0,
-					 &migrated), 0);
+		check_equal(ops->migrate(mm, window, index, &extent, node,
+					 &nowhere, 0, &migrated), 0);
 		for (int i = 0; i < MM_NR_MOVED; i++)
 			check_equal(migrated.pages[i], 0);
-		check_equal(ops->migrate(mm, window, index, &extent, 999, 100,
-					 &migrated),
+		check_equal(ops->migrate(mm, window, index, &extent, 999,
+					 &nowhere, 100, &migrated),
 			    extent.resident ? -ENODEV : 0);
 		check_equal(migrated.pages[MM_MOVED_THERE], 0);
 	}

@@ -18,7 +18,10 @@ static const struct team_policy by_name = {PAGES, true, true};
 static void expect_state(uint16_t pages, uint16_t resident, uint16_t swapped,
 			 bool huge, enum hugetmpfs_state state)
 {
-	struct team_facts facts = {pages, resident, swapped, 0, 0, huge, false};
+	struct team_facts facts = {.pages = pages,
+				   .resident = resident,
+				   .swapped = swapped,
+				   .huge = huge};
 
 	assert_int_equal(team_state(&facts), state);
 }
@@ -41,7 +44,11 @@ static void test_state(void **state)
 
 static void test_show(void **state)
 {
-	struct team_facts facts = {7, 3, 2, 0, 1, false, false};
+	struct team_facts facts = {.pages = 7,
+				   .resident = 3,
+				   .swapped = 2,
+				   .nid = 1,
+				   .target_nid = -1};
 	struct hugetmpfs_extent extent;
 
 	(void) state;
@@ -56,11 +63,36 @@ static void test_show(void **state)
 	assert_int_equal(extent.group, 0);
 
 	/* a huge last extent has all its pages */
-	facts = (struct team_facts){7, 7, 0, 0, 0, true, false};
+	facts = (struct team_facts){.pages = 7,
+				    .resident = 7,
+				    .target_nid = 3,
+				    .misplaced_pages = 7,
+				    .huge = true};
 	team_show(9, &facts, &extent);
+	assert_int_equal(extent.target_nid, 3);
+	assert_int_equal(extent.misplaced_pages, 7);
 	assert_int_equal(extent.data_pages, PAGES);
 	assert_int_equal(extent.hole_pages, 0);
 	assert_int_equal(extent.state, HUGETMPFS_HUGE);
+}
+
+/* What the verdict on a huge one must be. */
+static void check_verdict_huge(const struct team_facts *facts, bool may,
+			       const struct team_verdict *verdict)
+{
+	bool nowhere = facts->misplaced_pages && facts->no_node;
+	bool migrate = facts->misplaced_pages && !nowhere;
+
+	assert_int_equal(!!(verdict->passes & HUGETMPFS_PASS_MIGRATE),
+			 migrate && may);
+	assert_int_equal(!!(verdict->passes & HUGETMPFS_PASS_REMAP),
+			 facts->by_pte && may);
+	assert_false(verdict->passes &
+		     (HUGETMPFS_PASS_SWAPIN | HUGETMPFS_PASS_COLLAPSE));
+	assert_int_equal(verdict->reason, nowhere ? HUGETMPFS_REASON_NO_NODE
+					  : migrate
+						  ? HUGETMPFS_REASON_MISPLACED
+						  : HUGETMPFS_REASON_DONE);
 }
 
 /* What the verdict must be, said the other way round than team.c says it. */
@@ -72,18 +104,22 @@ static void check_verdict(const struct team_facts *facts,
 	bool may = policy->recoverable && policy->enabled;
 	bool collapse = verdict.passes & HUGETMPFS_PASS_COLLAPSE;
 
-	assert_int_equal(verdict.reason == HUGETMPFS_REASON_DONE, facts->huge);
+	if (facts->huge) {
+		check_verdict_huge(facts, may, &verdict);
+		return;
+	}
+	assert_int_not_equal(verdict.reason, HUGETMPFS_REASON_DONE);
 	assert_int_equal(collapse,
 			 verdict.reason == HUGETMPFS_REASON_NOT_ASKED);
 	assert_int_equal(collapse,
-			 !facts->huge && facts->pages && data && may &&
+			 facts->pages && data && may && !facts->no_node &&
 				 team_new_pages(facts) <= policy->max_holes);
 	assert_int_equal(!!(verdict.passes & HUGETMPFS_PASS_SWAPIN),
 			 collapse && facts->swapped);
+	assert_int_equal(!!(verdict.passes & HUGETMPFS_PASS_MIGRATE),
+			 collapse && facts->misplaced_pages);
 	assert_int_equal(!!(verdict.passes & HUGETMPFS_PASS_REMAP),
-			 facts->by_pte && (collapse || (facts->huge && may)));
-	if (facts->huge)
-		return;
+			 collapse && facts->by_pte);
 	if (!facts->pages)
 		assert_int_equal(verdict.reason, HUGETMPFS_REASON_BEYOND_EOF);
 	else if (!data)
@@ -92,9 +128,11 @@ static void check_verdict(const struct team_facts *facts,
 		assert_int_equal(verdict.reason, HUGETMPFS_REASON_UNSUPPORTED);
 	else if (!policy->enabled)
 		assert_int_equal(verdict.reason, HUGETMPFS_REASON_POLICY);
-	else if (!collapse)
+	else if (!collapse && team_new_pages(facts) > policy->max_holes)
 		assert_int_equal(verdict.reason,
 				 HUGETMPFS_REASON_TOO_MANY_HOLES);
+	else if (!collapse)
+		assert_int_equal(verdict.reason, HUGETMPFS_REASON_NO_NODE);
 }
 
 static void test_judge(void **state)
@@ -106,8 +144,8 @@ static void test_judge(void **state)
 	unsigned checked = 0;
 
 	(void) state;
-	for (size_t i = 0; i < nr * nr * nr * nr * 16; i++) {
-		size_t n = i / 16;
+	for (size_t i = 0; i < nr * nr * nr * nr * 64; i++) {
+		size_t n = i / 64;
 
 		facts.pages = counts[n % nr];
 		facts.resident = counts[n / nr % nr];
@@ -119,6 +157,9 @@ static void test_judge(void **state)
 		facts.by_pte = i & 2;
 		policy.recoverable = i & 4;
 		policy.enabled = i & 8;
+		facts.target_nid = -1;
+		facts.misplaced_pages = i & 16 ? facts.resident : 0;
+		facts.no_node = i & 32;
 		if (facts.resident + facts.swapped > facts.pages)
 			continue;
 		check_verdict(&facts, &policy);
@@ -129,8 +170,11 @@ static void test_judge(void **state)
 
 static void begin(struct team *team, uint16_t swapped, bool by_pte)
 {
-	struct team_facts facts = {PAGES, PAGES - swapped, swapped, 0,
-				   0,	  false,	   by_pte};
+	struct team_facts facts = {.pages = PAGES,
+				   .resident = PAGES - swapped,
+				   .swapped = swapped,
+				   .target_nid = -1,
+				   .by_pte = by_pte};
 
 	team_begin(team, 3, &facts, &by_name);
 }
@@ -204,7 +248,9 @@ static void test_raced(void **state)
 
 static void test_busy(void **state)
 {
-	struct team_facts facts = {PAGES, PAGES, 0, 0, 0, false, false};
+	struct team_facts facts = {.pages = PAGES,
+				   .resident = PAGES,
+				   .target_nid = -1};
 	struct team team;
 
 	(void) state;
@@ -238,7 +284,10 @@ static void test_busy(void **state)
 /* A retry finds that the extent became huge meanwhile. */
 static void test_retry_huge(void **state)
 {
-	struct team_facts facts = {PAGES, PAGES, 0, 0, 0, true, false};
+	struct team_facts facts = {.pages = PAGES,
+				   .resident = PAGES,
+				   .target_nid = -1,
+				   .huge = true};
 	struct team team;
 
 	(void) state;
@@ -251,25 +300,157 @@ static void test_retry_huge(void **state)
 	assert_int_equal(team_outcome(&team), TEAM_QUIET);
 }
 
+/* One that belongs on node 1, with some pages on another one. */
+static void begin_on(struct team *team, uint16_t swapped, uint16_t misplaced,
+		     bool huge, bool by_pte)
+{
+	struct team_facts facts = {.pages = PAGES,
+				   .resident = PAGES - swapped,
+				   .swapped = swapped,
+				   .target_nid = 1,
+				   .misplaced_pages = misplaced,
+				   .huge = huge,
+				   .by_pte = by_pte};
+
+	team_begin(team, 3, &facts, &by_name);
+}
+
+static void test_migrate_small(void **state)
+{
+	struct team team;
+
+	(void) state;
+	begin_on(&team, 0, 5, false, true);
+	assert_int_equal(team.step, TEAM_MIGRATE);
+	team.now.misplaced_pages = 0;
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team.step, TEAM_COLLAPSE);
+	assert_int_equal(team.reason, HUGETMPFS_REASON_NOT_ASKED);
+	team.now.huge = true;
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team.step, TEAM_REMAP);
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team_outcome(&team), TEAM_COMPLETED);
+	assert_int_equal(team.done, HUGETMPFS_PASS_MIGRATE |
+					    HUGETMPFS_PASS_COLLAPSE |
+					    HUGETMPFS_PASS_REMAP);
+
+	/* nothing was elsewhere before it came back from swap */
+	begin_on(&team, 7, 0, false, false);
+	team.now.misplaced_pages = 7;
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team.step, TEAM_MIGRATE);
+	begin_on(&team, 7, 0, false, false);
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team.step, TEAM_COLLAPSE);
+}
+
+/* What cannot be moved may be collapsed, and then is moved as one. */
+static void test_migrate_busy(void **state)
+{
+	struct team team;
+
+	(void) state;
+	begin_on(&team, 0, 5, false, false);
+	for (int i = 0; i < TEAM_TRIES; i++) {
+		assert_int_equal(team.step, TEAM_MIGRATE);
+		team_advance(&team, TEAM_BUSY);
+	}
+	assert_int_equal(team.step, TEAM_COLLAPSE);
+	team.now.huge = true;
+	team.now.misplaced_pages = PAGES;
+	team_advance(&team, TEAM_DID);
+	for (int i = 0; i < TEAM_TRIES; i++) {
+		assert_int_equal(team.step, TEAM_PLACE);
+		team_advance(&team, TEAM_BUSY);
+	}
+	assert_int_equal(team.step, TEAM_END);
+	assert_int_equal(team.reason, HUGETMPFS_REASON_DONE);
+}
+
+/* Left alone at its place after the collapse, it is remapped all the same. */
+static void test_place(void **state)
+{
+	struct team team;
+
+	(void) state;
+	for (enum team_event event = 0; event < TEAM_NR_EVENTS; event++) {
+		begin_on(&team, 0, 5, false, true);
+		team_advance(&team, TEAM_LEFT);
+		team.now.huge = true;
+		team_advance(&team, TEAM_DID);
+		assert_int_equal(team.step, TEAM_PLACE);
+		for (int i = 0; team.step == TEAM_PLACE; i++) {
+			assert_in_range(i, 0, TEAM_TRIES);
+			team_advance(&team, event);
+		}
+		assert_int_equal(team.step, TEAM_REMAP);
+		assert_int_equal(!!(team.done & HUGETMPFS_PASS_MIGRATE),
+				 event == TEAM_DID);
+	}
+	/* somebody else made it huge, elsewhere */
+	begin_on(&team, 1, 5, false, false);
+	team.now.huge = true;
+	team_advance(&team, TEAM_RACED);
+	assert_int_equal(team.step, TEAM_PLACE);
+}
+
+static void test_migrate_huge(void **state)
+{
+	struct team team;
+
+	(void) state;
+	begin_on(&team, 0, PAGES, true, true);
+	assert_int_equal(team.step, TEAM_MIGRATE);
+	assert_int_equal(team.reason, HUGETMPFS_REASON_NOT_ASKED);
+	team.now.misplaced_pages = 0;
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team.step, TEAM_REMAP);
+	assert_int_equal(team.reason, HUGETMPFS_REASON_DONE);
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team_outcome(&team), TEAM_COMPLETED);
+	assert_int_equal(team.done,
+			 HUGETMPFS_PASS_MIGRATE | HUGETMPFS_PASS_REMAP);
+
+	/* it arrived in pieces */
+	begin_on(&team, 0, PAGES, true, false);
+	team.now.misplaced_pages = 0;
+	team.now.huge = false;
+	team_advance(&team, TEAM_DID);
+	assert_int_equal(team.step, TEAM_COLLAPSE);
+	team_give_up(&team, HUGETMPFS_REASON_NO_HUGE_PAGE, 12);
+	assert_int_equal(team_outcome(&team), TEAM_PARTIAL);
+
+	/* it could not be moved at all */
+	begin_on(&team, 0, PAGES, true, true);
+	for (int i = 0; i < TEAM_TRIES; i++)
+		team_advance(&team, TEAM_BUSY);
+	assert_int_equal(team.step, TEAM_REMAP);
+	assert_int_equal(team.reason, HUGETMPFS_REASON_NOT_ASKED);
+}
+
 /* Whatever comes, in whatever order, it ends. */
 static void test_ends(void **state)
 {
-	struct team_facts facts = {PAGES, PAGES - 1, 1, 0, 0, false, true};
 	struct team team;
 	uint32_t seed = 1;
 
 	(void) state;
-	for (int run = 0; run < 20000; run++) {
+	for (int run = 0; run < 40000; run++) {
+		struct team_facts facts;
 		int steps = 0;
 
-		begin(&team, 1, true);
+		begin_on(&team, run & 1, run & 2 ? 9 : 0, run & 4, run & 8);
+		facts = team.now;
 		do {
 			while (team.step != TEAM_END) {
 				seed = seed * 1664525 + 1013904223;
+				team.now.huge = seed >> 8 & 1;
+				team.now.misplaced_pages = seed >> 9 & 3;
 				team_advance(&team,
 					     (seed >> 16) % TEAM_NR_EVENTS);
 				assert_true(++steps <=
-					    2 * (2 * TEAM_TRIES + 1));
+					    2 * (4 * TEAM_TRIES + 1));
 			}
 		} while (team_retry(&team, &facts, &by_name));
 		team_advance(&team, TEAM_DID);
@@ -310,6 +491,10 @@ int main(void)
 		cmocka_unit_test(test_raced),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_retry_huge),
+		cmocka_unit_test(test_migrate_small),
+		cmocka_unit_test(test_migrate_busy),
+		cmocka_unit_test(test_place),
+		cmocka_unit_test(test_migrate_huge),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_outcome),
 	};
