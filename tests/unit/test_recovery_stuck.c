@@ -110,7 +110,6 @@ static void test_batch(void **state)
 	submit(&second, 0, 32);
 	caller_wait(&second);
 	caller_wait(&caller);
-	assert_int_equal(engine_count(&engine, work_already), 1);
 	for (uint32_t i = 0; i < 32; i++)
 		assert_int_equal(second.extents[i].reason,
 				 HUGETMPFS_REASON_DONE);
@@ -122,9 +121,10 @@ static void test_destroy(void **state)
 	(void) state;
 	for (size_t i = 0; i < NR_PLACES; i++) {
 		begin(&places[i]);
-		assert_int_equal(recovery_destroy(engine.recovery), 1);
+		/* another worker may be slow, and so be taken for stuck ... */
+		assert_true(recovery_destroy(engine.recovery) >= 1);
 		caller_wait(&caller);
-		/* another worker may have been faster than the end */
+		/* ... or faster than the end */
 		assert_true(caller.error == -EINTR ||
 			    caller.extents[0].reason == HUGETMPFS_REASON_DONE);
 		assert_int_equal(gate_waiting(), 1);
