@@ -116,6 +116,8 @@ void recovery_stuck_find_locked(struct recovery *recovery)
 			recovery->stuck++;
 			recovery_count(recovery, RECOVERY_COUNT_worker_stuck,
 				       1);
+			/* one that has rested may go on in its place */
+			pthread_cond_broadcast(&recovery->place);
 		}
 		until_ns += (RECOVERY_HAND_OVER - 1) * patience_ns;
 		if (!thread->handed_over && now_ns >= until_ns)

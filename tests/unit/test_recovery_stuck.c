@@ -157,6 +157,32 @@ static void test_off(void **state)
 	}
 }
 
+/* Nor does one that has rested wait for the place of one that is stuck. */
+static void test_resting(void **state)
+{
+	(void) state;
+	fake_mm_init(&engine.fake, 64);
+	engine.fake.mappers[0].present = true;
+	fake_mm_fail(&engine.fake, FAKE_MAPPER_COLLAPSE, 0, -EAGAIN, 1000);
+	engine.patience_ms = 5;
+	engine.pause_us = 60 * 1000000;
+	gate_close_for_one(&engine.fake, FAKE_MAPPER_COLLAPSE, 10, 0);
+	engine_start(&engine, 1);
+	submit(&caller, 0, 1);
+	engine_wait_count(&engine, RECOVERY_COUNT_page_off_lru, 1);
+	submit(&second, 10, 1);
+	gate_wait();
+	/* ends the pause */
+	recovery_release(engine.recovery, FAKE_INO, 0, 1);
+	caller_wait(&caller);
+	assert_int_equal(caller.extents[0].reason, HUGETMPFS_REASON_TOO_LATE);
+	caller_wait(&second);
+	assert_int_equal(second.extents[0].reason, HUGETMPFS_REASON_DONE);
+	assert_int_equal(gate_waiting(), 1);
+	end();
+	engine.pause_us = 0;
+}
+
 /* Who is known to be stuck is gone around. */
 static void test_gone_around(void **state)
 {
@@ -185,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_off),
+		cmocka_unit_test(test_resting),
 		cmocka_unit_test(test_gone_around),
 	};
 
