@@ -203,7 +203,7 @@ int mm_watch_open(void *context, dev_t dev, struct mm_watch **out);
 void mm_watch_close(void *context, struct mm_watch *watch);
 int mm_watch_list(void *context, struct mm_watch *watch);
 int mm_watch_look(void *context, struct mm_watch *watch, unsigned i,
-		  mm_use_fn *fn, void *arg);
+		  const struct mm_seen *seen);
 
 /* machine.c */
 void mm_machine_open(struct mm *mm);

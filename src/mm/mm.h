@@ -138,8 +138,21 @@ struct mm_use {
 	uint32_t pages; /* present by small entries, 1 to 512 */
 };
 
-/* Ends the look when it returns another value than 0. */
-typedef int mm_use_fn(void *arg, const struct mm_use *use);
+/* A run of extents of which a process has some mapped, shared. */
+struct mm_mapped {
+	uint64_t ino;
+	uint64_t first;
+	uint64_t nr;
+	pid_t pid;
+};
+
+/* What a look tells; another value than 0 ends it. */
+struct mm_seen {
+	int (*use)(void *arg, const struct mm_use *use);
+	/* each mapping; NULL: not wanted */
+	int (*mapped)(void *arg, const struct mm_mapped *mapped);
+	void *arg;
+};
 
 /*
  * All processes but this one, as they were listed last, watched for their
@@ -357,15 +370,15 @@ struct mm_ops {
 	int (*watch_list)(void *context, struct mm_watch *watch);
 
 	/*
-	 * Looks at the process with a number below that of the list: calls fn
-	 * for each extent it uses by small entries, by ascending address. By
-	 * several threads at a time. Blocks for as long as somebody holds the
+	 * Looks at the process with a number below that of the list: tells its
+	 * mappings and the extents it uses by small entries, by ascending
+	 * address. By several threads at a time. Blocks for as long as somebody holds the
 	 * mmap lock of the process. Returns the number of its mappings of the
 	 * device, -ESRCH when it is gone, -EBUSY when another look at it has
 	 * not returned, or another negative errno.
 	 */
 	int (*watch_look)(void *context, struct mm_watch *watch, unsigned i,
-			  mm_use_fn *fn, void *arg);
+			  const struct mm_seen *seen);
 
 	/* Costs some 20 us. One caller at a time. */
 	int (*machine)(void *context, struct mm_machine *machine);

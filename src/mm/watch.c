@@ -195,8 +195,8 @@ int mm_watch_list(void *context, struct mm_watch *watch)
 /* One process's mappings of the device, on their way to the caller. */
 struct mm_watch_walk {
 	int pagemap_fd;
-	mm_use_fn *fn;
-	void *arg;
+	pid_t pid;
+	const struct mm_seen *seen;
 	struct mm_use use; /* not yet handed over when it has pages */
 	unsigned nr;
 };
@@ -206,7 +206,7 @@ static int mm_watch_hand_over(struct mm_watch_walk *walk)
 	int ret = 0;
 
 	if (walk->use.pages)
-		ret = walk->fn(walk->arg, &walk->use);
+		ret = walk->seen->use(walk->seen->arg, &walk->use);
 	walk->use.pages = 0;
 	return ret;
 }
@@ -266,6 +266,22 @@ static int mm_watch_scan(struct mm_watch_walk *walk, uint64_t ino,
 	return ret;
 }
 
+static int mm_watch_tell(const struct mm_watch_walk *walk,
+			 const struct mm_vma *vma)
+{
+	uint64_t end = vma->offset + (vma->end - vma->start) - 1;
+	struct mm_mapped mapped = {
+		.ino = vma->ino,
+		.first = vma->offset >> HUGETMPFS_EXTENT_SHIFT,
+		.pid = walk->pid,
+	};
+
+	if (!walk->seen->mapped)
+		return 0;
+	mapped.nr = (end >> HUGETMPFS_EXTENT_SHIFT) - mapped.first + 1;
+	return walk->seen->mapped(walk->seen->arg, &mapped);
+}
+
 /* Looks at what of a mapping could be mapped huge. */
 static int mm_watch_vma(void *arg, const struct mm_vma *vma)
 {
@@ -274,10 +290,11 @@ static int mm_watch_vma(void *arg, const struct mm_vma *vma)
 	uint64_t shift = vma->start - vma->offset;
 	uint64_t start = (vma->start + mask) & ~mask;
 	uint64_t end = vma->end & ~mask;
+	int ret = mm_watch_tell(walk, vma);
 
 	walk->nr++;
-	if (shift & mask || start >= end)
-		return 0;
+	if (ret || shift & mask || start >= end)
+		return ret;
 	return mm_watch_scan(walk, vma->ino, shift, start, end);
 }
 
@@ -311,10 +328,10 @@ static int mm_watch_open_pagemap(const struct mm_watched *watched,
 
 /* The look at a process that has mappings of the device. */
 static int mm_watch_mapper(const struct mm_watch *watch,
-			   const struct mm_watched *watched, mm_use_fn *fn,
-			   void *arg)
+			   const struct mm_watched *watched,
+			   const struct mm_seen *seen)
 {
-	struct mm_watch_walk walk = {.fn = fn, .arg = arg};
+	struct mm_watch_walk walk = {.pid = watched->pid, .seen = seen};
 	int maps_fd, ret;
 
 	ret = mm_watch_open_pagemap(watched, &maps_fd, &walk.pagemap_fd);
@@ -408,7 +425,7 @@ static void mm_watched_put(struct mm_watch *watch, struct mm_watched *watched,
 }
 
 int mm_watch_look(void *context, struct mm_watch *watch, unsigned i,
-		  mm_use_fn *fn, void *arg)
+		  const struct mm_seen *seen)
 {
 	struct mm_watched *watched;
 	int ret;
@@ -419,7 +436,7 @@ int mm_watch_look(void *context, struct mm_watch *watch, unsigned i,
 		return ret;
 	ret = mm_watched_maps(watch, watched);
 	if (ret > 0)
-		ret = mm_watch_mapper(watch, watched, fn, arg);
+		ret = mm_watch_mapper(watch, watched, seen);
 	if (ret == -ESRCH)
 		watched->empty = MM_WATCH_EMPTY_LISTS;
 	mm_watched_put(watch, watched, ret >= 0);

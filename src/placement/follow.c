@@ -152,7 +152,8 @@ static void follow_take(struct follow_extent *extent, int16_t named,
 {
 	if (now < extent->until)
 		return;
-	if (named != extent->named) {
+	if (named != extent->named ||
+	    now - extent->looked_at > PLACEMENT_FOLLOW_ROW_TICKS) {
 		extent->named = named;
 		extent->row = named >= 0;
 		if (named >= 0)

@@ -16,6 +16,9 @@
 /* Between looks that count; what is nearer can only take back a name. */
 #define PLACEMENT_FOLLOW_GAP_TICKS 4
 
+/* Looks that are farther apart are not in a row. */
+#define PLACEMENT_FOLLOW_ROW_TICKS 120
+
 /* Each move doubles the looks that the next one takes, this often ... */
 #define PLACEMENT_FOLLOW_DOUBLINGS 6
 

@@ -44,7 +44,9 @@
 	X(scan_mappers, "of those processes, ones that had a file of the mount mapped") \
 	X(scan_stuck, "of those processes, ones that could not be looked at because their address space was locked") \
 	X(scan_evidence, "extents that looks found in use by small pages")     \
-	X(worker_stuck, "workers that were replaced because the locked address space of a process kept them")
+	X(worker_stuck, "workers that were replaced because the locked address space of a process kept them") \
+	X(scan_swept, "extents looked at for whether they are on the NUMA node that their policy names") \
+	X(scan_misplaced, "of those extents, ones that were not")
 
 enum recovery_counter {
 #define X(name, meaning) RECOVERY_COUNT_##name,

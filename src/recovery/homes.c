@@ -7,10 +7,13 @@
  * ask and nothing misplaced. Nodes come and go, and so does what the cpuset
  * allows: they are asked for anew for each request and each batch.
  */
-#include "recovery/internal.h"
+#include "recovery/homes.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "recovery/follow.h"
+#include "recovery/internal.h"
 
 /* Other workers move pages to the same node, and go by the same answer. */
 #define RECOVERY_ROOM_PART 8
@@ -138,6 +141,26 @@ static bool recovery_homes_choose(const struct placement_rule *rule,
 	return true;
 }
 
+/* The nodes that an extent may go to, as placement_candidates() gives them. */
+static int recovery_homes_candidates(struct recovery_homes *homes,
+				     const struct placement_rule *rule,
+				     uint64_t index, int16_t majority_nid,
+				     int16_t *nodes, unsigned nr)
+{
+	int16_t home;
+
+	if (!rule || rule->mode != HUGETMPFS_NUMA_FOLLOW)
+		return placement_candidates(rule, homes->ino, index,
+					    majority_nid, &homes->machine,
+					    nodes, nr);
+	home = recovery_follow_home(homes->recovery, homes->ino, index);
+	/* one that has gone since is none */
+	if (!nodeset_has(&homes->machine.nodes, home))
+		return 0;
+	nodes[0] = home;
+	return 1;
+}
+
 bool recovery_facts(struct recovery_homes *homes, uint64_t index,
 		    const struct mm_extent *extent,
 		    struct recovery_reach *reach, struct team_facts *facts)
@@ -160,8 +183,8 @@ bool recovery_facts(struct recovery_homes *homes, uint64_t index,
 	if (!homes->policy)
 		return true;
 	rule = placement_rule_of(homes->policy, index);
-	nr = placement_candidates(rule, homes->ino, index, extent->nid,
-				  &homes->machine, nodes, NODESET_NODES);
+	nr = recovery_homes_candidates(homes, rule, index, extent->nid, nodes,
+				       NODESET_NODES);
 	if (nr == 0)
 		return true;
 	reach = reach ? reach : &anywhere;

@@ -23,9 +23,9 @@
 #include <hugetmpfs/ioctl.h>
 
 #include "mm/mm.h"
-#include "placement/policy.h"
 #include "recovery/budget.h"
 #include "recovery/counters.h"
+#include "recovery/homes.h"
 #include "recovery/latency.h"
 #include "recovery/recovery.h"
 #include "recovery/trace.h"
@@ -136,33 +136,6 @@ struct recovery_mm {
 struct recovery_remap {
 	uint64_t index;
 	struct recovery_mm mm;
-};
-
-/* From one node to all others. */
-struct recovery_distances {
-	struct recovery_distances *next;
-	int from;
-	int to[NODESET_NODES];
-};
-
-/*
- * Where the extents of one file belong, as it is at one moment: its policy and
- * the nodes that there are. Used by one thread.
- */
-struct recovery_homes {
-	struct recovery *recovery;
-	uint64_t ino;
-	struct placement_policy *policy; /* NULL: wherever they are */
-	struct placement_machine machine;
-	struct recovery_distances *distances; /* that were asked for */
-	int room_nid; /* node that was last asked for room, -1: none ... */
-	uint64_t room_bytes; /* ... and how much does without asking again */
-};
-
-/* Nodes for one extent. */
-struct recovery_reach {
-	struct nodeset full; /* they had no room for it */
-	struct nodeset home; /* its pages may stay there */
 };
 
 /* What was found out about a run of extents. */
@@ -326,6 +299,8 @@ struct recovery {
 	struct recovery_window *windows;
 	struct recovery_scan *scan; /* NULL without */
 	atomic_bool own_policies;   /* files may have one */
+	atomic_uint policy_changes; /* of any file, and of the settings */
+	struct placement_follow *follow;
 	struct recovery_trace trace;
 };
 
@@ -474,24 +449,6 @@ int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
 /* One more mapper that uses an extent of the survey by small entries. */
 int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
 			      const struct recovery_mm *mm);
-
-/* homes.c; fd is of the file's backing. */
-int recovery_homes_open(struct recovery *recovery, int fd, uint64_t ino,
-			struct recovery_homes *homes);
-void recovery_homes_close(struct recovery_homes *homes);
-/* After an error that says that nodes are not there any more. */
-void recovery_homes_refresh(struct recovery_homes *homes);
-/*
- * What a look says of an extent. What is full in reach is no target, and home
- * is filled in; NULL: nothing is known to be full. Returns false when it has
- * to go to a node, and can go to none.
- */
-bool recovery_facts(struct recovery_homes *homes, uint64_t index,
-		    const struct mm_extent *extent,
-		    struct recovery_reach *reach, struct team_facts *facts);
-/* Whether a node has room for pages, and for what others move there too. */
-bool recovery_homes_have_room(struct recovery_homes *homes, int nid,
-			      uint32_t pages);
 
 /* batch.c */
 void recovery_batch_run(struct recovery_batch *batch);

@@ -16,10 +16,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define RECOVERY_LOOK_THREADS 4	 /* in one round */
 #define RECOVERY_LOOK_STUCK   16 /* in all rounds */
+
+struct recovery_list {
+	void *items;
+	size_t nr, capacity;
+};
 
 struct recovery_round {
 	struct recovery_round *next; /* the look's; among those not ended */
@@ -34,8 +40,8 @@ struct recovery_round {
 	unsigned mappers;
 	unsigned stuck;
 	int error;
-	struct mm_use *uses;
-	size_t nr_uses, capacity;
+	bool wants_mapped; /* constant */
+	struct recovery_list uses, mapped;
 };
 
 struct recovery_look {
@@ -84,7 +90,7 @@ static void recovery_look_put(struct recovery_look *look)
 }
 
 static struct recovery_round *recovery_round_new(struct recovery_look *look,
-						 unsigned nr)
+						 unsigned nr, bool mapped)
 {
 	struct recovery_round *round = calloc(1, sizeof(*round));
 	pthread_condattr_t attr;
@@ -96,6 +102,7 @@ static struct recovery_round *recovery_round_new(struct recovery_look *look,
 	pthread_mutex_unlock(&look->lock);
 	round->look = look;
 	round->nr = nr;
+	round->wants_mapped = mapped;
 	round->refs = 1;
 	pthread_mutex_init(&round->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -116,46 +123,68 @@ static void recovery_round_put_locked(struct recovery_round *round)
 		return;
 	pthread_cond_destroy(&round->news);
 	pthread_mutex_destroy(&round->lock);
-	free(round->uses);
+	free(round->uses.items);
+	free(round->mapped.items);
 	free(round);
 	recovery_look_put(look);
 }
 
-static int recovery_round_add_locked(struct recovery_round *round,
-				     const struct mm_use *use)
+static int recovery_list_add(struct recovery_list *list, const void *item,
+			     size_t size)
 {
-	size_t capacity = round->capacity * 2 + 64;
-	struct mm_use *bigger;
+	size_t capacity = list->capacity * 2 + 64;
+	char *bigger;
 
-	if (round->nr_uses == round->capacity) {
-		bigger = realloc(round->uses, capacity * sizeof(*bigger));
+	if (list->nr == list->capacity) {
+		bigger = realloc(list->items, capacity * size);
 		if (!bigger)
 			return -ENOMEM;
-		round->uses = bigger;
-		round->capacity = capacity;
+		list->items = bigger;
+		list->capacity = capacity;
 	}
-	round->uses[round->nr_uses++] = *use;
+	memcpy((char *) list->items + list->nr++ * size, item, size);
 	return 0;
 }
 
-static int recovery_round_use(void *arg, const struct mm_use *use)
+static int recovery_round_add(struct recovery_round *round,
+			      struct recovery_list *list, const void *item,
+			      size_t size)
 {
-	struct recovery_round *round = arg;
 	int ret = -ECANCELED;
 
 	pthread_mutex_lock(&round->lock);
 	if (!round->closed)
-		ret = recovery_round_add_locked(round, use);
+		ret = recovery_list_add(list, item, size);
 	if (ret == -ENOMEM)
 		round->error = ret;
 	pthread_mutex_unlock(&round->lock);
 	return ret;
 }
 
+static int recovery_round_use(void *arg, const struct mm_use *use)
+{
+	struct recovery_round *round = arg;
+
+	return recovery_round_add(round, &round->uses, use, sizeof(*use));
+}
+
+static int recovery_round_mapped(void *arg, const struct mm_mapped *mapped)
+{
+	struct recovery_round *round = arg;
+
+	return recovery_round_add(round, &round->mapped, mapped,
+				  sizeof(*mapped));
+}
+
 static void *recovery_round_thread(void *arg)
 {
 	struct recovery_round *round = arg;
 	const struct mm_ops *mm = &round->look->mm;
+	const struct mm_seen seen = {
+		.use = recovery_round_use,
+		.mapped = round->wants_mapped ? recovery_round_mapped : NULL,
+		.arg = round,
+	};
 	unsigned i;
 	int ret;
 
@@ -164,8 +193,7 @@ static void *recovery_round_thread(void *arg)
 	while (!round->closed && !round->error && round->at < round->nr) {
 		i = round->at++;
 		pthread_mutex_unlock(&round->lock);
-		ret = mm->watch_look(mm->context, round->look->watch, i,
-				     recovery_round_use, round);
+		ret = mm->watch_look(mm->context, round->look->watch, i, &seen);
 		pthread_mutex_lock(&round->lock);
 		round->steps++;
 		round->mappers += ret > 0;
@@ -244,22 +272,31 @@ static int recovery_look_compare(const void *a, const void *b)
 	return (left->index > right->index) - (left->index < right->index);
 }
 
+static int recovery_mapped_compare(const void *a, const void *b)
+{
+	const struct mm_mapped *left = a, *right = b;
+
+	if (left->ino != right->ino)
+		return left->ino < right->ino ? -1 : 1;
+	return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
 /* Sorts, and makes one of what several processes use. */
 static void recovery_round_merge(struct recovery_round *round)
 {
-	struct mm_use *uses = round->uses;
+	struct mm_use *uses = round->uses.items;
 	size_t nr = 0;
 
-	if (!round->nr_uses)
+	if (!round->uses.nr)
 		return;
-	qsort(uses, round->nr_uses, sizeof(*uses), recovery_look_compare);
-	for (size_t i = 1; i < round->nr_uses; i++) {
+	qsort(uses, round->uses.nr, sizeof(*uses), recovery_look_compare);
+	for (size_t i = 1; i < round->uses.nr; i++) {
 		if (recovery_look_compare(&uses[nr], &uses[i]))
 			uses[++nr] = uses[i];
 		else
 			uses[nr].pages += uses[i].pages;
 	}
-	round->nr_uses = nr + 1;
+	round->uses.nr = nr + 1;
 }
 
 /* Lets go of rounds that have ended; returns how many threads are stuck. */
@@ -317,7 +354,7 @@ static int recovery_look_round(struct recovery_look *look,
 }
 
 int recovery_look_run(struct recovery_look *look, unsigned patience_ms,
-		      struct recovery_look_result *result)
+		      bool mapped, struct recovery_look_result *result)
 {
 	const struct mm_ops *mm = &look->mm;
 	struct recovery_round *round;
@@ -329,7 +366,7 @@ int recovery_look_run(struct recovery_look *look, unsigned patience_ms,
 	ret = mm->watch_list(mm->context, look->watch);
 	if (ret < 0)
 		return ret;
-	round = recovery_round_new(look, (unsigned) ret);
+	round = recovery_round_new(look, (unsigned) ret, mapped);
 	if (!round)
 		return -ENOMEM;
 	look->current = round;
@@ -338,9 +375,14 @@ int recovery_look_run(struct recovery_look *look, unsigned patience_ms,
 		return ret;
 	/* closed: no thread of it writes there any more */
 	recovery_round_merge(round);
+	if (round->mapped.nr)
+		qsort(round->mapped.items, round->mapped.nr,
+		      sizeof(struct mm_mapped), recovery_mapped_compare);
 	*result = (struct recovery_look_result){
-		.uses = round->uses,
-		.nr = round->nr_uses,
+		.uses = round->uses.items,
+		.nr = round->uses.nr,
+		.mapped = round->mapped.items,
+		.nr_mapped = round->mapped.nr,
 		.processes = round->nr,
 		.mappers = round->mappers,
 		.stuck = round->stuck,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One look at all processes: which extents of our files they use by small
- * entries.
+ * entries, and which they have mapped at all.
  */
 #ifndef RECOVERY_LOOK_H
 #define RECOVERY_LOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,6 +17,8 @@ struct recovery_look;
 struct recovery_look_result {
 	const struct mm_use *uses; /* by ino and index, each extent once */
 	size_t nr;
+	const struct mm_mapped *mapped; /* by ino and pid, if wanted */
+	size_t nr_mapped;
 	unsigned processes; /* that there were */
 	unsigned mappers;   /* of those, that map a file of ours */
 	unsigned stuck;	    /* of all, that could not be looked at */
@@ -30,13 +33,13 @@ int recovery_look_open(struct recovery_look **out, const struct mm_ops *mm,
 void recovery_look_close(struct recovery_look *look);
 
 /*
- * Looks. Threads of its own do it, so that it lasts as long as there is
- * progress, and patience_ms for each process that is stuck for the first time.
+ * Looks; mapped says whether mappings are wanted as such. Threads of its own
+ * do it, so that it lasts as long as there is progress, and patience_ms for each process that is stuck for the first time.
  * The result is valid until the next call. Returns 0 or a negative errno,
  * -EINTR when it was stopped, -EBUSY while too many are stuck.
  */
 int recovery_look_run(struct recovery_look *look, unsigned patience_ms,
-		      struct recovery_look_result *result);
+		      bool mapped, struct recovery_look_result *result);
 
 /* Has the look that is under way end soon, and all later ones. */
 void recovery_look_stop(struct recovery_look *look);

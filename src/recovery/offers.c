@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "placement/follow.h"
 #include "recovery/backoff.h"
 #include "recovery/internal.h"
 
@@ -37,6 +38,7 @@ struct recovery_offers {
 struct recovery_offered {
 	struct recovery_offers *offers;
 	struct recovery_offer offer;
+	enum recovery_recover recover; /* of the file */
 };
 
 int recovery_offers_open(struct recovery_offers **out,
@@ -112,12 +114,32 @@ static bool recovery_offers_want(void *arg, uint64_t index,
 	const struct recovery_offered *offered = arg;
 	const struct recovery_offer *offer = &offered->offer;
 	struct recovery_offers *offers = offered->offers;
+	bool wanted = facts->by_pte;
 
-	if (!facts->by_pte &&
-	    !(offer->wanted == RECOVERY_WANTED_ALL && facts->resident))
+	/* nobody uses it, which is all right only where all are wanted */
+	if (offered->recover == RECOVERY_RECOVER_ALL && facts->resident)
+		wanted |= offer->wanted != RECOVERY_WANTED_USED;
+	if (offer->wanted == RECOVERY_WANTED_MISPLACED)
+		wanted = facts->misplaced_pages && (wanted || facts->huge);
+	if (!wanted)
 		return false;
 	return !recovery_backoff_holds_still(offers->backoff, offer->ino, index,
 					     recovery_offers_time(offers));
+}
+
+/* What the policy follow is to know of it. */
+static void recovery_offers_follow(struct recovery_offers *offers, uint64_t ino,
+				   uint64_t now,
+				   const struct hugetmpfs_extent *extent)
+{
+	struct placement_follow *follow = offers->recovery->follow;
+
+	if (extent->misplaced_pages)
+		placement_follow_failed(follow, ino, extent->index,
+					extent->target_nid, now);
+	else
+		placement_follow_moved(follow, ino, extent->index,
+				       extent->target_nid);
 }
 
 /*
@@ -135,9 +157,10 @@ static void recovery_offers_remember(struct recovery_offers *offers,
 	case HUGETMPFS_REASON_TOO_LATE:
 	case HUGETMPFS_REASON_CANCELLED:
 	case HUGETMPFS_REASON_POLICY:
-		break;
+		return;
 	case HUGETMPFS_REASON_DONE:
-		if (extent->passes & HUGETMPFS_PASS_COLLAPSE) {
+		if (extent->passes &
+		    (HUGETMPFS_PASS_COLLAPSE | HUGETMPFS_PASS_MIGRATE)) {
 			recovery_backoff_forget(backoff, ino, extent->index);
 			break;
 		}
@@ -146,6 +169,8 @@ static void recovery_offers_remember(struct recovery_offers *offers,
 		recovery_backoff_store(backoff, ino, extent->index,
 				       extent->reason, now);
 	}
+	if (extent->target_nid >= 0)
+		recovery_offers_follow(offers, ino, now, extent);
 }
 
 static void recovery_offers_done(void *arg,
@@ -163,31 +188,26 @@ static void recovery_offers_done(void *arg,
 	free(offered);
 }
 
-/* Whether a file's policy is against it. */
-static bool recovery_offers_are_refused(struct recovery *recovery,
-					const struct recovery_offer *offer,
-					int fd)
+static enum recovery_recover recovery_offers_recover(struct recovery *recovery,
+						     int fd)
 {
 	struct recovery_settings settings;
-	enum recovery_recover recover;
 
 	recovery_settings_get(recovery, &settings);
-	recover = recovery_policy_background(recovery, &settings, fd);
-	return recover == RECOVERY_RECOVER_OFF ||
-	       (offer->wanted == RECOVERY_WANTED_ALL &&
-		recover != RECOVERY_RECOVER_ALL);
+	return recovery_policy_background(recovery, &settings, fd);
 }
 
 static int recovery_offers_submit(struct recovery_offers *offers,
 				  const struct recovery_offer *offer,
-				  const struct recovery_file *file)
+				  const struct recovery_file *file,
+				  enum recovery_recover recover)
 {
 	struct recovery_offered *offered = malloc(sizeof(*offered));
 	int ret;
 
 	if (!offered)
 		return -ENOMEM;
-	*offered = (struct recovery_offered){offers, *offer};
+	*offered = (struct recovery_offered){offers, *offer, recover};
 	recovery_offers_begin(offers, offer->nr);
 	ret = recovery_offer_if(offers->recovery, file, offer->first, offer->nr,
 				recovery_offers_want, recovery_offers_done,
@@ -206,13 +226,17 @@ static int recovery_offers_make_one(struct recovery_offers *offers,
 	struct recovery *recovery = offers->recovery;
 	struct recovery_config *config = &recovery->config;
 	struct recovery_file file = {.ino = offer->ino};
+	enum recovery_recover recover;
 	int ret = 0;
 
 	file.fd = config->open_ino(config->files_arg, offer->ino, O_RDWR);
 	if (file.fd < 0) /* it is gone, or nothing to be written now */
 		return file.fd == -EAGAIN ? 0 : file.fd;
-	if (!recovery_offers_are_refused(recovery, offer, file.fd))
-		ret = recovery_offers_submit(offers, offer, &file);
+	recover = recovery_offers_recover(recovery, file.fd);
+	if (recover == RECOVERY_RECOVER_ALL ||
+	    (recover == RECOVERY_RECOVER_MAPPED &&
+	     offer->wanted != RECOVERY_WANTED_ALL))
+		ret = recovery_offers_submit(offers, offer, &file, recover);
 	close(file.fd);
 	return ret;
 }

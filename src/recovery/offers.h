@@ -20,6 +20,8 @@ struct recovery_offers;
 enum recovery_wanted {
 	RECOVERY_WANTED_USED, /* those that somebody uses by small entries */
 	RECOVERY_WANTED_ALL,  /* also those that nobody has mapped */
+	/* those that are not where they belong, huge or in use, or all */
+	RECOVERY_WANTED_MISPLACED,
 };
 
 /* Extents of one file, at most RECOVERY_WINDOW_EXTENTS. */

@@ -47,6 +47,7 @@ enum hugetmpfs_background recovery_policy_own(int fd)
 void recovery_policy_changed(struct recovery *recovery)
 {
 	atomic_store(&recovery->own_policies, true);
+	atomic_fetch_add(&recovery->policy_changes, 1);
 }
 
 bool recovery_has_own_policies(struct recovery *recovery)

@@ -3,6 +3,7 @@
  * The engine as its callers see it. The order of things stands at the head of
  * internal.h and of passes.c.
  */
+#include "placement/follow.h"
 #include "recovery/internal.h"
 #include "recovery/scan.h"
 
@@ -44,7 +45,9 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	pthread_cond_init(&recovery->place, &attr);
 	pthread_cond_init(&recovery->gone, &attr);
 	pthread_condattr_destroy(&attr);
-	ret = recovery_workers_fit(recovery);
+	ret = placement_follow_open(&recovery->follow);
+	if (!ret)
+		ret = recovery_workers_fit(recovery);
 	if (!ret)
 		ret = recovery_scan_start(recovery);
 	if (ret) {
@@ -65,6 +68,7 @@ void recovery_put(struct recovery *recovery)
 	if (!last)
 		return;
 	recovery_windows_free(recovery);
+	placement_follow_close(recovery->follow);
 	pthread_cond_destroy(&recovery->gone);
 	pthread_cond_destroy(&recovery->pause);
 	pthread_cond_destroy(&recovery->place);
@@ -414,6 +418,7 @@ int recovery_settings_set(struct recovery *recovery,
 	pthread_cond_broadcast(&recovery->pause);
 	pthread_cond_broadcast(&recovery->place);
 	pthread_mutex_unlock(&recovery->lock);
+	atomic_fetch_add(&recovery->policy_changes, 1);
 	ret = recovery_workers_fit(recovery);
 	if (ret) {
 		pthread_mutex_lock(&recovery->lock);

@@ -15,6 +15,10 @@
  * offers what is in memory by small pages and nobody has mapped, a file when it
  * was closed, and all files after the machine has moved pages. What is wholly
  * swapped out and untouched stays so, for its owner has shown no interest.
+ *
+ * Where there are several NUMA nodes, and policies that say where pages belong,
+ * the look also tells where the mappers of each file run (follow.h), and what
+ * is on the wrong node is looked for apart from it (sweep.h).
  */
 #include "recovery/scan.h"
 
@@ -30,9 +34,11 @@
 #include "base/memlock.h"
 #include "base/log.h"
 #include "recovery/backoff.h"
+#include "recovery/follow.h"
 #include "recovery/internal.h"
 #include "recovery/look.h"
 #include "recovery/offers.h"
+#include "recovery/sweep.h"
 
 #define SCAN_TICK_MS	1000
 #define SCAN_LOOK_TICKS 10 /* between looks, at the most */
@@ -40,7 +46,10 @@
 
 /* A look is followed by so many times the time it took without one. */
 #define SCAN_REST	32
-#define SCAN_SWEEP_TICKS 60
+#define SCAN_FORGET_TICKS 60
+
+/* The part of a tick in which to look for what is misplaced: 1 / 64. */
+#define SCAN_SWEEP_PART 64
 
 /* Files that were closed since the last tick; beyond it they are not named. */
 #define SCAN_CLOSED 64
@@ -53,6 +62,7 @@ struct recovery_scan {
 	struct recovery_look *look;
 	struct recovery_backoff *backoff;
 	struct recovery_offers *offers;
+	struct recovery_sweep *sweep;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -73,6 +83,7 @@ struct recovery_scan {
 	bool moved_all; /* the same, since the last look at all files */
 	bool pressed;	/* there was pressure in the last tick */
 	bool due;	/* for another reason */
+	unsigned policy_changes; /* that were seen */
 };
 
 void recovery_closed(struct recovery *recovery, uint64_t ino)
@@ -119,6 +130,7 @@ static void recovery_scan_count_look(struct recovery_scan *scan,
 /* Looks at all processes and takes down what there is to offer. */
 static void recovery_scan_look(struct recovery_scan *scan)
 {
+	bool follow = recovery_sweep_matters(scan->recovery);
 	struct recovery_look_result result;
 	uint64_t since_ns = clock_now_ns(), took_ns;
 	int ret;
@@ -127,7 +139,7 @@ static void recovery_scan_look(struct recovery_scan *scan)
 	scan->due = false;
 	scan->looked_at = scan->now;
 	ret = recovery_look_run(scan->look, (unsigned) (scan->tick_ns / 1000000),
-				&result);
+				follow, &result);
 	took_ns = clock_now_ns() - since_ns;
 	for (size_t i = 0; !ret && i < result.nr; i++) {
 		const struct mm_use *use = &result.uses[i];
@@ -137,6 +149,9 @@ static void recovery_scan_look(struct recovery_scan *scan)
 			ret = recovery_offers_add_extent(scan->offers,
 							 use->ino, use->index);
 	}
+	if (!ret && recovery_follow_look(scan->recovery, result.mapped,
+					 result.nr_mapped, scan->now))
+		recovery_sweep_hurry(scan->sweep);
 	recovery_scan_rest(scan, since_ns);
 	if (ret && ret != -EINTR)
 		log_debug(RECOVERY, "no look at processes: %d", ret);
@@ -235,12 +250,27 @@ static bool recovery_scan_is_due(struct recovery_scan *scan)
 		!recovery_offers_underway(scan->offers));
 }
 
+/* On machines with several nodes: goes on looking for what is misplaced. */
+static void recovery_scan_sweep(struct recovery_scan *scan, bool hurry)
+{
+	struct recovery *recovery = scan->recovery;
+	unsigned changes = atomic_load(&recovery->policy_changes);
+
+	if (!recovery->config.next_ino || !recovery_sweep_matters(recovery))
+		return;
+	if (hurry || changes != scan->policy_changes)
+		recovery_sweep_hurry(scan->sweep);
+	scan->policy_changes = changes;
+	recovery_sweep_tick(scan->sweep, scan->now,
+			    scan->tick_ns / SCAN_SWEEP_PART);
+}
+
 static void recovery_scan_tick(struct recovery_scan *scan)
 {
 	uint64_t closed[SCAN_CLOSED];
 	struct recovery_settings settings;
 	unsigned nr_closed;
-	bool own;
+	bool own, hurry;
 
 	recovery_settings_get(scan->recovery, &settings);
 	pthread_mutex_lock(&scan->lock);
@@ -248,6 +278,7 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	for (unsigned i = 0; i < nr_closed; i++)
 		closed[i] = scan->closed[i];
 	scan->nr_closed = 0;
+	hurry = scan->closed_any;
 	scan->due |= scan->closed_any;
 	scan->closed_any = false;
 	pthread_mutex_unlock(&scan->lock);
@@ -259,12 +290,14 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 		return;
 	}
 	recovery_scan_machine(scan);
-	if (scan->now % SCAN_SWEEP_TICKS == 0)
+	hurry |= scan->moved;
+	if (scan->now % SCAN_FORGET_TICKS == 0)
 		recovery_backoff_sweep(scan->backoff, scan->now);
 	if (recovery_scan_is_due(scan))
 		recovery_scan_look(scan);
 	if (settings.recover == RECOVERY_RECOVER_ALL || own)
 		recovery_scan_files(scan, closed, nr_closed);
+	recovery_scan_sweep(scan, hurry);
 }
 
 /* Waits for a tick (true) or for room in the engine (false). */
@@ -331,12 +364,52 @@ static int recovery_scan_thread_start(struct recovery_scan *scan)
 	return ret;
 }
 
+static void recovery_scan_close(struct recovery_scan *scan)
+{
+	if (scan->look)
+		recovery_look_close(scan->look);
+	if (scan->sweep)
+		recovery_sweep_close(scan->sweep);
+	if (scan->offers)
+		recovery_offers_close(scan->offers);
+	if (scan->backoff)
+		recovery_backoff_close(scan->backoff);
+	pthread_cond_destroy(&scan->wake);
+	pthread_mutex_destroy(&scan->lock);
+	free(scan);
+}
+
+/* All but the thread. */
+static int recovery_scan_open(struct recovery_scan *scan)
+{
+	struct recovery *recovery = scan->recovery;
+	pthread_condattr_t attr;
+	int ret;
+
+	pthread_mutex_init(&scan->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&scan->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	ret = recovery_backoff_open(&scan->backoff);
+	if (!ret)
+		ret = recovery_offers_open(&scan->offers, recovery,
+					   scan->backoff,
+					   recovery_scan_answered, scan);
+	if (!ret)
+		ret = recovery_sweep_open(&scan->sweep, recovery, scan->offers,
+					  scan->backoff);
+	if (!ret)
+		ret = recovery_look_open(&scan->look, recovery->mm,
+					 recovery->config.dev);
+	return ret;
+}
+
 int recovery_scan_start(struct recovery *recovery)
 {
 	const struct mm_ops *mm = recovery->mm;
-	struct recovery_scan *scan;
-	pthread_condattr_t attr;
 	unsigned tick_ms = recovery->config.tick_ms;
+	struct recovery_scan *scan;
 	int ret;
 
 	if (!recovery->config.open_ino)
@@ -346,36 +419,16 @@ int recovery_scan_start(struct recovery *recovery)
 		return -ENOMEM;
 	scan->recovery = recovery;
 	scan->tick_ns = UINT64_C(1000000) * (tick_ms ? tick_ms : SCAN_TICK_MS);
-	ret = recovery_backoff_open(&scan->backoff);
-	if (ret)
-		goto err_scan_free;
-	ret = recovery_offers_open(&scan->offers, recovery, scan->backoff,
-				   recovery_scan_answered, scan);
-	if (ret)
-		goto err_backoff_close;
-	ret = recovery_look_open(&scan->look, mm, recovery->config.dev);
-	if (ret)
-		goto err_offers_close;
-	pthread_mutex_init(&scan->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&scan->wake, &attr);
-	pthread_condattr_destroy(&attr);
-	mm->machine(mm->context, &scan->machine);
-	recovery->scan = scan;
-	ret = recovery_scan_thread_start(scan);
+	ret = recovery_scan_open(scan);
+	if (!ret) {
+		mm->machine(mm->context, &scan->machine);
+		recovery->scan = scan;
+		ret = recovery_scan_thread_start(scan);
+	}
 	if (!ret)
 		return 0;
 	recovery->scan = NULL;
-	pthread_cond_destroy(&scan->wake);
-	pthread_mutex_destroy(&scan->lock);
-	recovery_look_close(scan->look);
-err_offers_close:
-	recovery_offers_close(scan->offers);
-err_backoff_close:
-	recovery_backoff_close(scan->backoff);
-err_scan_free:
-	free(scan);
+	recovery_scan_close(scan);
 	/* without it there is still what is asked for */
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
@@ -402,10 +455,5 @@ void recovery_scan_free(struct recovery *recovery)
 	if (!scan)
 		return;
 	recovery->scan = NULL;
-	recovery_look_close(scan->look);
-	recovery_offers_close(scan->offers);
-	recovery_backoff_close(scan->backoff);
-	pthread_cond_destroy(&scan->wake);
-	pthread_mutex_destroy(&scan->lock);
-	free(scan);
+	recovery_scan_close(scan);
 }

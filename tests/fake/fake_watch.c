@@ -56,9 +56,25 @@ int fake_watch_list(void *context, struct mm_watch *watch)
 	return fake_leave(fake, ret);
 }
 
+/* All of the file, by one mapping. */
+static int fake_watch_mapped(struct fake_mm *fake,
+			     const struct fake_mapper *from,
+			     const struct mm_seen *seen)
+{
+	struct mm_mapped mapped = {
+		.ino = FAKE_INO,
+		.nr = fake->nr,
+		.pid = (pid_t) (from - fake->mappers),
+	};
+
+	if (!seen->mapped || from->unmapped)
+		return 0;
+	return seen->mapped(seen->arg, &mapped);
+}
+
 /* What the mapper uses by small entries; half of each extent. */
 static int fake_watch_uses(struct fake_mm *fake, struct fake_mapper *from,
-			   mm_use_fn *fn, void *arg)
+			   const struct mm_seen *seen)
 {
 	struct mm_use use = {.ino = FAKE_INO, .pages = 256};
 	bool used;
@@ -69,13 +85,13 @@ static int fake_watch_uses(struct fake_mm *fake, struct fake_mapper *from,
 		used = from->by_pte[use.index] && !from->misaligned;
 		pthread_mutex_unlock(&fake->lock);
 		if (used)
-			ret = fn(arg, &use);
+			ret = seen->use(seen->arg, &use);
 	}
 	return ret ? ret : !from->unmapped;
 }
 
 int fake_watch_look(void *context, struct mm_watch *watch, unsigned i,
-			   mm_use_fn *fn, void *arg)
+		    const struct mm_seen *seen)
 {
 	struct fake_mm *fake = context;
 	struct fake_mapper *from;
@@ -97,7 +113,9 @@ int fake_watch_look(void *context, struct mm_watch *watch, unsigned i,
 		ret = -ESRCH;
 	fake_leave(fake, 0);
 	if (!ret)
-		ret = fake_watch_uses(fake, from, fn, arg);
+		ret = fake_watch_mapped(fake, from, seen);
+	if (!ret)
+		ret = fake_watch_uses(fake, from, seen);
 	pthread_mutex_lock(&fake->lock);
 	watch->busy[pid] = false;
 	pthread_mutex_unlock(&fake->lock);

@@ -33,6 +33,6 @@ int fake_watch_open(void *context, dev_t dev, struct mm_watch **out);
 void fake_watch_close(void *context, struct mm_watch *watch);
 int fake_watch_list(void *context, struct mm_watch *watch);
 int fake_watch_look(void *context, struct mm_watch *watch, unsigned i,
-		    mm_use_fn *fn, void *arg);
+		    const struct mm_seen *seen);
 
 #endif

@@ -122,6 +122,19 @@ static void test_gap(void **state)
 	assert_int_equal(look(0), 0);
 }
 
+/* Nor are looks that nobody took for a long time, as nobody mapped it. */
+static void test_far_apart(void **state)
+{
+	(void) state;
+	assert_int_equal(look(1), -1);
+	for (int i = 0; i < 10; i++) {
+		now += PLACEMENT_FOLLOW_ROW_TICKS;
+		assert_int_equal(look(1), -1);
+	}
+	now += PLACEMENT_FOLLOW_ROW_TICKS;
+	assert_int_equal(placement_follow_look(follow, INO, INDEX, 1, now), 1);
+}
+
 static void test_broken_row(void **state)
 {
 	(void) state;
@@ -399,6 +412,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_looks, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_gap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_far_apart, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_broken_row, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_apart, setup, teardown),

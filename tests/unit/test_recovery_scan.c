@@ -4,7 +4,6 @@
  * leaves alone, and that a process that is stuck does not hold it up.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,102 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/xattr.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-#include "fake/engine.h"
+#include "fake/background.h"
 #include "recovery/backoff.h"
 
-#define PAGES	HUGETMPFS_EXTENT_PAGES
-#define TICK_MS 2
-
-/* The scan may be slow on a busy machine, but it comes. */
-#define PATIENCE_MS 20000
-
-static struct engine engine;
-static struct fake_mapper *mapper = engine.fake.mappers;
-
-static int open_ino(void *arg, uint64_t ino, int flags)
-{
-	(void) arg;
-	(void) flags;
-	if (ino != FAKE_INO)
-		return -ENOENT;
-	return fcntl(engine.file.fd, F_DUPFD_CLOEXEC, 0);
-}
-
-static int next_ino(void *arg, uint64_t *cursor, uint64_t *ino)
-{
-	(void) arg;
-	*ino = FAKE_INO;
-	return (*cursor)++ ? -ENOENT : 0;
-}
-
-static void start(enum recovery_recover recover)
-{
-	struct recovery_config config = {
-		.pause_us = 1,
-		.tick_ms = TICK_MS,
-		.open_ino = open_ino,
-		.next_ino = next_ino,
-	};
-
-	recovery_settings_init(&config.settings);
-	config.settings.recoveries = 2;
-	config.settings.recover = recover;
-	config.settings.pressure_percent = 0;
-	config.settings.free_block = false;
-	memset(&engine.counters, 0, sizeof(engine.counters));
-	engine.file.fd = memfd_create("test", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(engine.file.fd,
-				   8 * HUGETMPFS_EXTENT_BYTES), 0);
-	assert_int_equal(recovery_create(&engine.recovery, &config,
-					 &engine.fake.ops, &engine.counters),
-			 0);
-}
-
-static void use(int who, uint64_t index)
-{
-	pthread_mutex_lock(&engine.fake.lock);
-	mapper[who].present = true;
-	mapper[who].by_pte[index] = true;
-	pthread_mutex_unlock(&engine.fake.lock);
-}
-
-static bool is_huge(uint64_t index)
-{
-	bool huge;
-
-	pthread_mutex_lock(&engine.fake.lock);
-	huge = engine.fake.extents[index].huge;
-	pthread_mutex_unlock(&engine.fake.lock);
-	return huge;
-}
-
-static void nap(void)
-{
-	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-}
-
-static void wait_huge(uint64_t index)
-{
-	for (int i = 0; !is_huge(index); i++) {
-		assert_true(i < PATIENCE_MS);
-		nap();
-	}
-}
-
-/* Waits until so many more looks have ended. */
-static void wait_looks(unsigned nr)
-{
-	uint64_t until = engine_count(&engine, scan_looks) + nr;
-
-	for (int i = 0; engine_count(&engine, scan_looks) < until; i++) {
-		assert_true(i < PATIENCE_MS);
-		nap();
-	}
-}
+#define PAGES HUGETMPFS_EXTENT_PAGES
 
 static int setup(void **state)
 {
