@@ -95,7 +95,8 @@ static void prepare_heap(void)
 	/* more than is free of what there is: the heap grows by the pad */
 	block = malloc(MEMLOCK_LARGE / 2);
 	free(block);
-	heap_start = heap_end = (uintptr_t) sbrk(0);
+	heap_end = (uintptr_t) sbrk(0);
+	heap_start = heap_end;
 }
 
 static bool is_wanted(const struct procmaps_line *line)

@@ -40,6 +40,21 @@ char *optstr_next(char **cursor, char **value)
 	return name;
 }
 
+bool optstr_is_one(const char *name, const char *value)
+{
+	char *text, *cursor, *again, *rest;
+	bool is_one;
+
+	if (asprintf(&text, "%s=%s", name, value) < 0)
+		return false;
+	cursor = text;
+	again = optstr_next(&cursor, &rest);
+	is_one = again && !*cursor && !strcmp(again, name) && rest &&
+		 !strcmp(rest, value);
+	free(text);
+	return is_one;
+}
+
 bool optstr_has(const char *options, const char *name)
 {
 	size_t length = strlen(name);

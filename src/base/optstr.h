@@ -17,6 +17,12 @@
  */
 char *optstr_next(char **cursor, char **value);
 
+/*
+ * Whether name=value is one option when it is read again, without the quotes
+ * that it may have had.
+ */
+bool optstr_is_one(const char *name, const char *value);
+
 /* Whether there is an option of that name. options may be NULL: none. */
 bool optstr_has(const char *options, const char *name);
 

@@ -280,6 +280,18 @@ static int set_option(struct options *options, const char *name,
 	return -EINVAL;
 }
 
+/* The daemon gets what is understood here as one list, and reads it again. */
+static int set_whole(struct options *options, const char *name,
+		     const char *value)
+{
+	if (value && !is_ignored(name, value) && !optstr_is_one(name, value)) {
+		log_error("bad value '%s' for option %s: there is a comma in it",
+			  value, name);
+		return -EINVAL;
+	}
+	return set_option(options, name, value);
+}
+
 /* Where the mount does not say where pages belong, its tmpfs does. */
 static void settle_numa(struct options *options)
 {
@@ -303,7 +315,7 @@ int options_parse_list(struct options *options, const char *list)
 	if (!copy)
 		return -ENOMEM;
 	while (!ret && (name = optstr_next(&cursor, &value)))
-		ret = set_option(options, name, value);
+		ret = set_whole(options, name, value);
 	free(copy);
 	if (!ret)
 		settle_numa(options);

@@ -76,7 +76,7 @@ struct making {
 	const char *name;
 	mode_t mode; /* with its type; S_IFLNK also for a symlink */
 	dev_t rdev;
-	const char *target; /* of a symlink */
+	const char *target; /* of a symlink; else NULL */
 	int link_fd;	    /* inode to link to; -1 to make a new one */
 };
 
@@ -89,7 +89,7 @@ static int make(int parent_fd, const struct making *making)
 			     AT_EMPTY_PATH);
 	else if (S_ISDIR(making->mode))
 		ret = mkdirat(parent_fd, making->name, making->mode & 07777);
-	else if (S_ISLNK(making->mode))
+	else if (making->target)
 		ret = symlinkat(making->target, parent_fd, making->name);
 	else
 		ret = mknodat(parent_fd, making->name, making->mode,

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests as the kernel sends them, to the daemon's handlers on a folder of
+ * tmpfs: whole ones, as the kernel sees to that, with whatever names, numbers
+ * and ioctls a user can bring. The answers go to nobody.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/fs.h>
+#include <linux/fuse.h>
+#include <linux/limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <hugetmpfs/ioctl.h>
+
+#include "base/log.h"
+#include "fake/fake_mm.h"
+#include "fuse/ops.h"
+#include "fuzz/fuzz.h"
+#include "namespace/creds.h"
+#include "recovery/counters.h"
+#include "recovery/recovery.h"
+
+#define NR_NODES 8
+#define MAX_OFFSET (1 << 22)
+
+static struct fixture {
+	char path[32];
+	int null_fd;
+	int root_fd;
+	int memfd;
+	struct fake_mm fake;
+	struct recovery_counters counters;
+	struct recovery *recovery;
+	struct table *table;
+	struct server server;
+} me;
+
+/* What is left of the input. */
+struct input {
+	const uint8_t *data;
+	size_t size;
+};
+
+static void take(struct input *input, void *to, size_t size)
+{
+	size_t n = size < input->size ? size : input->size;
+
+	memset(to, 0, size);
+	if (n)
+		memcpy(to, input->data, n);
+	input->data += n;
+	input->size -= n;
+}
+
+static uint8_t take_byte(struct input *input)
+{
+	uint8_t byte;
+
+	take(input, &byte, 1);
+	return byte;
+}
+
+static void log_nothing(enum log_level level, const char *format, va_list ap)
+{
+	char line[256];
+
+	(void) level;
+	vsnprintf(line, sizeof(line), format, ap);
+}
+
+static void no_log(enum fuse_log_level level, const char *format, va_list ap)
+{
+	(void) level;
+	(void) format;
+	(void) ap;
+}
+
+/* ---- what there is to serve ---- */
+
+static int no_file(void *arg, uint64_t ino, int flags)
+{
+	(void) arg;
+	(void) ino;
+	(void) flags;
+	return -ENOENT;
+}
+
+static int no_next(void *arg, uint64_t *cursor, uint64_t *ino)
+{
+	(void) arg;
+	(void) cursor;
+	(void) ino;
+	return -ENOENT;
+}
+
+static void remove_path(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", me.path);
+	if (system(command))
+		perror(command);
+}
+
+static void start_engine(void)
+{
+	struct recovery_config config = { .pause_us = 1, .open_ino = no_file,
+					  .next_ino = no_next };
+
+	fake_mm_init(&me.fake, 4);
+	recovery_settings_init(&config.settings);
+	fuzz_must(!recovery_create(&me.recovery, &config, &me.fake.ops,
+				   &me.counters));
+}
+
+/* What a test says that cannot run here. */
+static _Noreturn void skip(const char *why)
+{
+	printf("skipped: %s\n", why);
+	exit(77);
+}
+
+static void start(void)
+{
+	if (geteuid())
+		skip("only root opens files by their handles");
+	log_set_sink(log_nothing);
+	fuse_set_log_func(no_log);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGIO, SIG_IGN);
+	strcpy(me.path, "/dev/shm/hugetmpfs-fuzz.XXXXXX");
+	if (!mkdtemp(me.path))
+		skip("there is no /dev/shm to write to");
+	fuzz_must(!chmod(me.path, 0755));
+	atexit(remove_path);
+	me.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fuzz_must(me.null_fd >= 0 && !creds_thread_init());
+	start_engine();
+}
+
+/* A mount, with nothing in it. */
+static void mount_open(void)
+{
+	struct server *server = &me.server;
+
+	me.root_fd = open(me.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	me.memfd = table_create();
+	fuzz_must(me.root_fd >= 0 && !table_open(&me.table, me.memfd));
+	memset(server, 0, sizeof(*server));
+	fuzz_must(!inodes_open(&server->inodes, me.table, me.root_fd));
+	server->config = (struct server_config){
+		.fuse_fd = me.null_fd,
+		.root_fd = me.root_fd,
+		.table = me.table,
+		.inodes = server->inodes,
+		.recovery = me.recovery,
+	};
+	pthread_mutex_init(&server->calls_mutex, NULL);
+	pthread_cond_init(&server->calls_fewer, NULL);
+	pthread_mutex_init(&server->directories_mutex, NULL);
+	fuzz_must(!server_open_session(server));
+	journal_use(table_journal(me.table), false);
+}
+
+static void mount_close(void)
+{
+	calls_drain(&me.server);
+	fuse_session_destroy(me.server.session);
+	directories_close(&me.server);
+	journal_use(NULL, false);
+	inodes_close(me.server.inodes);
+	table_close(me.table);
+	close(me.memfd);
+	close(me.root_fd);
+}
+
+/* ---- requests ---- */
+
+static struct request {
+	struct fuse_in_header header;
+	char body[8192];
+} request;
+
+static void add(const void *data, size_t size)
+{
+	memcpy((char *) &request + request.header.len, data, size);
+	request.header.len += (uint32_t) size;
+}
+
+static void send_request(uint32_t opcode, uint64_t nodeid)
+{
+	struct journal_slot *slot = table_journal(me.table);
+
+	request.header.opcode = opcode;
+	request.header.nodeid = nodeid;
+	request.header.unique += 2;
+	memcpy(slot->request, &request, request.header.len);
+	loop_handle(&me.server, slot);
+	journal_clear(slot);
+	request.header.len = sizeof(request.header);
+}
+
+static void send_init(void)
+{
+	struct fuse_init_in init = {
+		.major = FUSE_KERNEL_VERSION,
+		.minor = FUSE_KERNEL_MINOR_VERSION,
+		.max_readahead = 1 << 17,
+		.flags = UINT32_MAX,
+	};
+
+	request.header = (struct fuse_in_header){
+		.len = sizeof(request.header), .pid = (uint32_t) getpid(),
+	};
+	/* without what has its own place for requests */
+	init.flags &= ~(1u << 9 | 1u << 8 | 1u << 7);
+	add(&init, sizeof(init));
+	add("\xff\xff\xff\xff", 4);
+	send_request(FUSE_INIT, 0);
+}
+
+/* Names are short, without a slash, and neither . nor .. */
+static void add_name(struct input *input)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e" };
+	uint8_t byte = take_byte(input);
+	char name[5] = "";
+
+	if (byte < 200) {
+		const char *known = names[byte % 5];
+
+		add(known, strlen(known) + 1);
+		return;
+	}
+	take(input, name, 4);
+	for (int i = 0; i < 4; i++)
+		if (name[i] == '/' || name[i] == '.')
+			name[i] = '_';
+	if (!name[0])
+		name[0] = 'x';
+	add(name, strlen(name) + 1);
+}
+
+static void add_text(struct input *input)
+{
+	static const char *const attributes[] = {
+		"user.a", "user.b", "trusted.a", "security.capability",
+		"system.posix_acl_access", "system.posix_acl_default",
+		HUGETMPFS_XATTR_RECOVER,
+	};
+	uint8_t which = take_byte(input) %
+			(sizeof(attributes) / sizeof(*attributes));
+
+	add(attributes[which], strlen(attributes[which]) + 1);
+}
+
+/* A structure of the protocol from the input, and how long it is. */
+static void add_struct(struct input *input, size_t size)
+{
+	unsigned char bytes[256];
+
+	take(input, bytes, size);
+	add(bytes, size);
+}
+
+static void add_setxattr(struct input *input)
+{
+	struct fuse_setxattr_in in;
+	unsigned char value[64];
+
+	take(input, &in, sizeof(in));
+	in.size %= sizeof(value) + 1;
+	/* the kernel lets no other flags through */
+	in.flags &= 3;
+	take(input, value, in.size);
+	add(&in, sizeof(in));
+	add_text(input);
+	add(value, in.size);
+}
+
+static void add_getxattr(struct input *input)
+{
+	struct fuse_getxattr_in in;
+
+	take(input, &in, sizeof(in));
+	in.size %= XATTR_SIZE_MAX + 1;
+	add(&in, sizeof(in));
+}
+
+static void add_fallocate(struct input *input)
+{
+	struct fuse_fallocate_in in;
+
+	take(input, &in, sizeof(in));
+	in.offset %= MAX_OFFSET;
+	in.length = in.length % MAX_OFFSET + 1;
+	add(&in, sizeof(in));
+}
+
+static void add_setattr(struct input *input)
+{
+	struct fuse_setattr_in in;
+
+	take(input, &in, sizeof(in));
+	in.size &= INT64_MAX;
+	add(&in, sizeof(in));
+}
+
+static void add_write(struct input *input)
+{
+	struct fuse_write_in in;
+	unsigned char data[64];
+
+	take(input, &in, sizeof(in));
+	in.size %= sizeof(data) + 1;
+	in.offset %= MAX_OFFSET;
+	take(input, data, in.size);
+	add(&in, sizeof(in));
+	add(data, in.size);
+}
+
+static void add_read(struct input *input, uint32_t max)
+{
+	struct fuse_read_in in;
+
+	take(input, &in, sizeof(in));
+	in.size %= max + 1;
+	in.offset &= INT64_MAX;
+	add(&in, sizeof(in));
+}
+
+static void add_ioctl(struct input *input)
+{
+	static const uint32_t commands[] = {
+		HUGETMPFS_IOC_MAP, HUGETMPFS_IOC_RECOVER, HUGETMPFS_IOC_CANCEL,
+		HUGETMPFS_IOC_POLICY, FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR,
+	};
+	uint8_t which = take_byte(input);
+	unsigned char data[4096];
+	struct fuse_ioctl_in in;
+
+	take(input, &in, sizeof(in));
+	in.cmd = which < 200 ? commands[which % 6] : in.cmd;
+	/* what would outlive this: files that cannot be removed */
+	if (in.cmd == FS_IOC_SETFLAGS || in.cmd == FS_IOC_FSSETXATTR)
+		in.cmd = FS_IOC_GETFLAGS;
+	in.flags &= FUSE_IOCTL_DIR;
+	/* the kernel takes both from the command */
+	in.in_size = in.cmd >> 30 & 1 ? in.cmd >> 16 & 0x3fff : 0;
+	in.out_size = in.cmd >> 31 ? in.cmd >> 16 & 0x3fff : 0;
+	if (in.in_size > sizeof(data))
+		in.in_size = sizeof(data);
+	take(input, data, in.in_size);
+	add(&in, sizeof(in));
+	add(data, in.in_size);
+}
+
+static void add_batch_forget(struct input *input)
+{
+	struct fuse_batch_forget_in in = { .count = take_byte(input) % 4 };
+
+	add(&in, sizeof(in));
+	for (uint32_t i = 0; i < in.count; i++) {
+		const struct fuse_forget_one one = {
+			.nodeid = take_byte(input) % NR_NODES,
+			.nlookup = take_byte(input),
+		};
+
+		add(&one, sizeof(one));
+	}
+}
+
+/* What comes after the header of a request. False: not one to be sent. */
+static bool add_body(struct input *input, uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_LOOKUP:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+		add_name(input);
+		return true;
+	case FUSE_FORGET:
+		add_struct(input, sizeof(struct fuse_forget_in));
+		return true;
+	case FUSE_BATCH_FORGET:
+		add_batch_forget(input);
+		return true;
+	case FUSE_GETATTR:
+		add_struct(input, sizeof(struct fuse_getattr_in));
+		return true;
+	case FUSE_SETATTR:
+		add_setattr(input);
+		return true;
+	case FUSE_READLINK:
+	case FUSE_STATFS:
+		return true;
+	case FUSE_SYMLINK:
+		add_name(input);
+		add_name(input);
+		return true;
+	case FUSE_MKNOD:
+		add_struct(input, sizeof(struct fuse_mknod_in));
+		add_name(input);
+		return true;
+	case FUSE_MKDIR:
+		add_struct(input, sizeof(struct fuse_mkdir_in));
+		add_name(input);
+		return true;
+	case FUSE_RENAME2:
+		add_struct(input, sizeof(struct fuse_rename2_in));
+		add_name(input);
+		add_name(input);
+		return true;
+	case FUSE_LINK:
+		add_struct(input, sizeof(struct fuse_link_in));
+		add_name(input);
+		return true;
+	case FUSE_OPEN:
+	case FUSE_OPENDIR:
+		add_struct(input, sizeof(struct fuse_open_in));
+		return true;
+	case FUSE_CREATE:
+		add_struct(input, sizeof(struct fuse_create_in));
+		add_name(input);
+		return true;
+	case FUSE_READ:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+		add_read(input, 1 << 20);
+		return true;
+	case FUSE_WRITE:
+		add_write(input);
+		return true;
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		add_struct(input, sizeof(struct fuse_release_in));
+		return true;
+	case FUSE_SETXATTR:
+		add_setxattr(input);
+		return true;
+	case FUSE_GETXATTR:
+		add_getxattr(input);
+		add_text(input);
+		return true;
+	case FUSE_LISTXATTR:
+		add_getxattr(input);
+		return true;
+	case FUSE_REMOVEXATTR:
+		add_text(input);
+		return true;
+	case FUSE_IOCTL:
+		add_ioctl(input);
+		return true;
+	case FUSE_FALLOCATE:
+		add_fallocate(input);
+		return true;
+	case FUSE_LSEEK:
+		add_struct(input, sizeof(struct fuse_lseek_in));
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void send_one(struct input *input)
+{
+	uint32_t opcode = take_byte(input) % 64;
+	uint8_t who = take_byte(input);
+
+	request.header.len = sizeof(request.header);
+	request.header.uid = who & 0x80 ? 1000 : 0;
+	request.header.gid = who & 0x40 ? 1000 : 0;
+	/* a thread that is there: it may be sent a signal */
+	request.header.pid = (uint32_t) getpid();
+	if (add_body(input, opcode))
+		send_request(opcode, who % NR_NODES);
+}
+
+/* What an application has left, and the kernel then forgets. */
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void) st;
+	(void) type;
+	if (ftw->level)
+		fuzz_must(!remove(path));
+	return 0;
+}
+
+static void forget_all(void)
+{
+	const struct fuse_forget_in all = { UINT64_MAX };
+	uint64_t cursor = 0, nodeid;
+
+	while ((nodeid = inodes_next(me.server.inodes, &cursor))) {
+		request.header.len = sizeof(request.header);
+		add(&all, sizeof(all));
+		send_request(FUSE_FORGET, nodeid);
+	}
+	fuzz_must(inodes_count(me.server.inodes) == 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = { data, size };
+
+	if (!me.recovery)
+		start();
+	mount_open();
+	send_init();
+	for (int i = 0; i < 64 && input.size; i++)
+		send_one(&input);
+	forget_all();
+	mount_close();
+	nftw(me.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return 0;
+}
