@@ -26,6 +26,22 @@ static int mm_place_mode(enum hugetmpfs_numa mode)
 	}
 }
 
+/*
+ * A mapping without a policy is one where there is nothing to do, to the
+ * kernel, when it is to have none, whatever the file has: so it gets one first.
+ */
+static int mm_place_at(void *at, size_t bytes, int mode,
+		       const struct nodeset *nodes)
+{
+	int ret;
+
+	if (mode != MPOL_DEFAULT)
+		return mm_sys_mbind(at, bytes, mode, nodes->word,
+				    NODESET_NODES + 1);
+	ret = mm_sys_mbind(at, bytes, MPOL_LOCAL, NULL, 0);
+	return ret ? ret : mm_sys_mbind(at, bytes, MPOL_DEFAULT, NULL, 0);
+}
+
 int mm_place(void *context, int fd, uint64_t first, uint64_t nr,
 	     enum hugetmpfs_numa mode, const struct nodeset *nodes)
 {
@@ -46,11 +62,7 @@ int mm_place(void *context, int fd, uint64_t first, uint64_t nr,
 		  offset);
 	if (at == MAP_FAILED)
 		return -errno;
-	if (kernel_mode == MPOL_DEFAULT)
-		ret = mm_sys_mbind(at, bytes, kernel_mode, NULL, 0);
-	else
-		ret = mm_sys_mbind(at, bytes, kernel_mode, nodes->word,
-				   NODESET_NODES + 1);
+	ret = mm_place_at(at, bytes, kernel_mode, nodes);
 	munmap(at, bytes);
 	return ret;
 }
