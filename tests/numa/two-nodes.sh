@@ -13,4 +13,4 @@ exec "$here/guest" -t 880 \
 	tests/numa/nodes.sh tests/numa/policy.sh tests/numa/follow.sh \
 	$tests/charge-recover.sh $tests/charge-fallocate.sh \
 	$tests/recovery-swap.sh $tests/recovery-cgroup.sh $tests/storm.sh \
-	$tests/absence.sh
+	$tests/absence.sh tests/numa/home.sh tests/numa/guest-bench.sh
