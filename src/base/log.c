@@ -5,10 +5,18 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
+
+#include "base/syslog.h"
+
+/* How long a line for standard error waits for room. */
+#define STDERR_MS 200
 
 static log_sink_fn *sink = log_sink_stderr;
 static atomic_uint debug_mask;
@@ -24,6 +32,23 @@ void log_set_sink(log_sink_fn *new_sink)
 	sink = new_sink;
 }
 
+/*
+ * One write a line, so that lines of threads do not mix. Nobody waits for long
+ * for a terminal that was stopped, or a pipe whose reader may wait for us.
+ */
+static void write_stderr(const char *prefix, const char *line)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	static bool is_stuck;
+	struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	pthread_mutex_lock(&mutex);
+	is_stuck = !poll(&pollfd, 1, is_stuck ? 0 : STDERR_MS);
+	if (!is_stuck)
+		fprintf(stderr, "hugetmpfs: %s%s\n", prefix, line);
+	pthread_mutex_unlock(&mutex);
+}
+
 void log_sink_stderr(enum log_level level, const char *format, va_list ap)
 {
 	static const char *const prefix[] = {
@@ -34,9 +59,8 @@ void log_sink_stderr(enum log_level level, const char *format, va_list ap)
 	};
 	char line[1024];
 
-	/* one write a line, so that lines of threads do not mix */
 	vsnprintf(line, sizeof(line), format, ap);
-	fprintf(stderr, "hugetmpfs: %s%s\n", prefix[level], line);
+	write_stderr(prefix[level], line);
 }
 
 void log_sink_syslog(enum log_level level, const char *format, va_list ap)
@@ -47,8 +71,10 @@ void log_sink_syslog(enum log_level level, const char *format, va_list ap)
 		[LOG_LEVEL_INFO] = LOG_INFO,
 		[LOG_LEVEL_DEBUG] = LOG_DEBUG,
 	};
+	char line[1024];
 
-	vsyslog(LOG_DAEMON | priority[level], format, ap);
+	vsnprintf(line, sizeof(line), format, ap);
+	syslog_send(LOG_DAEMON | priority[level], line);
 }
 
 static int mask_of(const char *name, size_t length, unsigned *mask)

@@ -6,6 +6,8 @@
 #ifndef DAEMON_COMMANDS_H
 #define DAEMON_COMMANDS_H
 
+#include <stdbool.h>
+
 struct keeper_rest;
 struct options;
 
@@ -76,5 +78,14 @@ int commands_exit_code(const struct options *options, int error);
  * a negative errno, logged.
  */
 int commands_mountpoint(const char *given, char **path);
+
+/*
+ * Whether nothing that keeper and daemon need lies at a mount point (as above)
+ * or below. Returns 0, or -EBUSY, logged.
+ */
+int needs_check(const char *mountpoint);
+
+/* Whether a path, both without symbolic links, is a mount point or below it. */
+bool needs_is_below(const char *path, const char *mountpoint);
 
 #endif

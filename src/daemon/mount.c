@@ -83,6 +83,8 @@ static int check_mountpoint(const char *path)
 	int ret;
 
 	ret = check_not_ours(path);
+	if (!ret)
+		ret = needs_check(path);
 	if (ret)
 		return ret;
 	if (stat(path, &st)) {

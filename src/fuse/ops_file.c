@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fuse/ops.h"
@@ -176,13 +175,13 @@ static void allocated_range(struct server *server, fuse_ino_t ino,
  */
 static int check_size_limit(fuse_req_t req, int fd, int mode, off_t end)
 {
-	pid_t pid = fuse_req_ctx(req)->pid;
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct stat st;
 
 	if (mode != FALLOC_FL_KEEP_SIZE || fstat(fd, &st) || end <= st.st_size ||
-	    (uint64_t) end <= creds_process_file_limit(pid))
+	    (uint64_t) end <= creds_process_file_limit(ctx->pid))
 		return 0;
-	syscall(SYS_tkill, pid, SIGXFSZ);
+	creds_signal_thread(ctx->pid, ctx->uid, SIGXFSZ);
 	return -EFBIG;
 }
 

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <syslog.h>
 #include <unistd.h>
 
 static char *title_start;
@@ -70,8 +69,6 @@ void process_init(int argc, char **argv)
 		for (; *old_environ && *old_environ == end; old_environ++)
 			end += strlen(end) + 1;
 	}
-	/* syslog would take the name from what is going to be overwritten */
-	openlog("hugetmpfs", LOG_PID, LOG_DAEMON);
 	title_start = argv[0];
 	title_size = (size_t) (end - argv[0]);
 }

@@ -20,6 +20,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* ABI of Linux 6.9; the headers of the build may be older. */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
 /* What this thread has in force, to spare calls that change nothing. */
 static __thread struct {
 	uid_t uid;
@@ -140,6 +145,23 @@ static bool scan_process(pid_t pid, const char *name, const char *format,
 		found = sscanf(line, format, value) == 1;
 	fclose(file);
 	return found;
+}
+
+void creds_signal_thread(pid_t tid, uid_t uid, int signal)
+{
+	int pidfd = (int) syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+	unsigned long long is;
+
+	if (pidfd < 0)
+		return;
+	/*
+	 * Either the number is the pidfd's still, and what it says is true of
+	 * it, or the signal reaches nobody.
+	 */
+	if (scan_process(tid, "status", "Uid: %*u %*u %*u %llu", &is) &&
+	    is == uid)
+		syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+	close(pidfd);
 }
 
 bool creds_process_is_admin(pid_t pid)

@@ -4,8 +4,8 @@
  * caller's permission already (default_permissions); what is put in force here
  * decides ownership, umask and which set-id bits a change takes away.
  *
- * Each serving thread holds all of root's capabilities. They do not change with
- * the file system uid (SECBIT_NO_SETUID_FIXUP).
+ * Each serving thread holds the capabilities that the daemon has kept. They do
+ * not change with the file system uid (SECBIT_NO_SETUID_FIXUP).
  */
 #ifndef NAMESPACE_CREDS_H
 #define NAMESPACE_CREDS_H
@@ -39,5 +39,12 @@ bool creds_process_is_admin(pid_t pid);
 
 /* RLIMIT_FSIZE of the process in bytes; UINT64_MAX without, or unknown. */
 uint64_t creds_process_file_limit(pid_t pid);
+
+/*
+ * Sends a signal to a thread that had a number when a request came from it, if
+ * it is one of that (fs)uid: its number may be another's by now, but never that
+ * of another user.
+ */
+void creds_signal_thread(pid_t tid, uid_t uid, int signal);
 
 #endif

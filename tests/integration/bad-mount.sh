@@ -116,6 +116,16 @@ assert_match "$("$HUGETMPFSCTL" status --no-scan "$MNT" | grep ^passthrough)" \
 	"off" "status"
 mount_stop
 
+echo "what it needs itself would lie on the mount"
+for path in / /proc /sys /dev /etc /run /usr; do
+	# should it not be refused, nobody else is to see it
+	assert_status 2 unshare -m "$program" "$path"
+	assert_match "$OUT" "^hugetmpfs: cannot mount on $path: hugetmpfs itself \
+needs [^ ]*, and would wait for its own mount: choose another mount point\$" \
+		"message"
+done
+assert_eq "$(left)" "" "left"
+
 echo "no /dev/fuse"
 without_device()
 {
