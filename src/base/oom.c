@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char before[16]; /* as text; empty: not changed */
+static char before[16]; /* as text; empty: not known */
 
 /* Only system calls. */
 static int write_own(const char *text)
@@ -55,13 +55,14 @@ int oom_protect(int score)
 	int now, ret;
 
 	ret = oom_score_of(0, &now);
-	if (ret || now <= score)
+	if (ret)
 		return ret;
+	/* a service may be protected from the beginning: that is for us alone */
+	snprintf(before, sizeof(before), "%d", now < 0 ? 0 : now);
+	if (now <= score)
+		return 0;
 	snprintf(text, sizeof(text), "%d", score);
-	ret = write_own(text);
-	if (!ret)
-		snprintf(before, sizeof(before), "%d", now);
-	return ret;
+	return write_own(text);
 }
 
 void oom_unprotect(void)

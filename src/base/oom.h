@@ -17,8 +17,8 @@
 int oom_protect(int score);
 
 /*
- * Makes it as likely as it was before oom_protect(). For what is started by
- * such a process; makes only system calls, so it may run in a copy of a process
+ * Makes it as likely as it was before oom_protect(), or as anybody if it was
+ * less likely even then. For what is started by such a process; makes only system calls, so it may run in a copy of a process
  * with threads.
  */
 void oom_unprotect(void);
