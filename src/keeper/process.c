@@ -69,8 +69,8 @@ void process_init(int argc, char **argv)
 		for (; *old_environ && *old_environ == end; old_environ++)
 			end += strlen(end) + 1;
 	}
-	title_start = argv[0];
 	title_size = (size_t) (end - argv[0]);
+	title_start = argv[0];
 }
 
 void process_set_title(const char *name, const char *role,

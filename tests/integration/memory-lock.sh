@@ -71,7 +71,7 @@ daemon=$(mount_daemon)
 assert_eq "$(status memory_lock)" on "status"
 for who in keeper daemon; do
 	assert_ge "$(status ${who}_locked_bytes)" $((3 * mib)) "$who"
-	assert_le "$(status ${who}_locked_bytes)" $((16 * mib)) "$who"
+	assert_le "$(status ${who}_locked_bytes)" $((32 * mib)) "$who"
 done
 
 echo "operations wait for no page of theirs"
@@ -88,9 +88,10 @@ before=$(status daemon_locked_bytes)
 for i in {1..5000}; do
 	: >"$MNT/$i"
 done
-# 144 bytes each, a thousand at a time, the first of them before
+# 144 bytes each, a thousand at a time, the first of them before; what else
+# grows are the heap, and the threads that serve, up to 64
 assert_ge "$(status daemon_locked_bytes)" $((before + 4 * 1024 * 144)) "locked"
-assert_le "$(status daemon_locked_bytes)" $((before + 8 * mib)) "locked"
+assert_le "$(status daemon_locked_bytes)" $((before + 48 * mib)) "locked"
 for fd in "/proc/$keeper/fd"/*; do
 	[[ $(readlink "$fd") == /memfd:hugetmpfs-table* ]] || continue
 	# the journal of each serving thread that there was, and few records
@@ -101,7 +102,7 @@ echo "data is not"
 dd if=/dev/urandom of="$MNT/data" bs=1M count=64 status=none
 "$HUGETMPFSCTL" recover --quiet "$MNT/data"
 "$HUGETMPFSCTL" map "$MNT/data" >/dev/null
-assert_le "$(status daemon_locked_bytes)" $((before + 16 * mib)) "locked"
+assert_le "$(status daemon_locked_bytes)" $((before + 48 * mib)) "locked"
 
 echo "the next daemon has locked the same"
 kill -KILL "$daemon"
