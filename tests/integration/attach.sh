@@ -82,7 +82,7 @@ assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after umount -l"
 
 echo "and also with everything used up"
 umount "$MNT"
-wait_for 10 is_gone "$keeper"
+wait_for 60 is_gone "$keeper"
 mount_start size=4M,nr_inodes=3
 keeper=$(mount_keeper)
 touch "$MNT/2"
@@ -122,14 +122,14 @@ echo "an aborted connection is a dead daemon"
 mountpoint -q "$cleanup_fusectl" ||
 	mount -t fusectl none "$cleanup_fusectl"
 cleanup_abort "$MNT"
-wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
+wait_for 60 grep -qx "state dead" "/run/hugetmpfs/$keeper/mount"
 "$HUGETMPFS" --attach "$MNT"
 assert_eq "$(md5sum <"$MNT/mapped")" "$sum" "content"
 
 echo "a keeper that is told to end drops the files"
 mount_kill
 kill "$keeper"
-wait_for 10 is_gone "$keeper"
+wait_for 60 is_gone "$keeper"
 refute mount_is_there
 refute test -e "/run/hugetmpfs/$keeper"
 assert_status 2 "$HUGETMPFS" --attach "$MNT"
@@ -145,7 +145,7 @@ stat "$MNT/never-looked-up" >/dev/null 2>"$HT_DIR/waiting" &
 waiting=$!
 sleep 0.3
 kill -KILL "$daemon"
-wait_for 10 grep -qx "state dead" "/run/hugetmpfs/$(mount_keeper)/mount"
-wait_for 10 is_gone $waiting
+wait_for 60 grep -qx "state dead" "/run/hugetmpfs/$(mount_keeper)/mount"
+wait_for 60 is_gone $waiting
 assert_match "$(cat "$HT_DIR/waiting")" "not connected|abort" "who waited"
 "$HUGETMPFS" --attach "$MNT"

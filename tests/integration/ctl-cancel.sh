@@ -40,15 +40,15 @@ is_idle()
 build "$MNT/file" 15
 assert_status 0 "$ctl" recover --range 2m-6m "$MNT/file"
 assert_match "$OUT" '-> 100\.0 % of 2 eligible extents huge, 2 recovered' "two"
-wait_for 10 is_huge "$MNT/file" "1 2"
+wait_for 60 is_huge "$MNT/file" "1 2"
 # as soon as one byte of an extent is in the range
 assert_status 0 "$ctl" recover --range 8388607-8388609 "$MNT/file"
-wait_for 10 is_huge "$MNT/file" "1 2 3 4"
+wait_for 60 is_huge "$MNT/file" "1 2 3 4"
 assert_status 0 "$ctl" recover --dry-run --json --range 13M- "$MNT/file"
 assert_eq "$(jq -c '.files[0].groups | .[0].first, .[-1].last' <<<"$OUT" |
 	tr '\n' ' ')" "6 7 " "dry run to the end"
 assert_status 0 "$ctl" recover --range 14m-1g "$MNT/file"
-wait_for 10 is_huge "$MNT/file" "1 2 3 4 7"
+wait_for 60 is_huge "$MNT/file" "1 2 3 4 7"
 truncate -s 40M "$MNT/file"
 assert_status 0 "$ctl" recover --range 20m-30m "$MNT/file"
 assert_match "$OUT" 'no data: nothing to do' "a hole"

@@ -146,7 +146,7 @@ assert_match "$OUT" 'with recover=off of their own.*1 with recover=all of their 
 	"status"
 # by name it is recovered all the same
 assert_status 0 "$ctl" recover "$MNT/moved"
-wait_for 10 is_huge "$MNT/moved" 2
+wait_for 60 is_huge "$MNT/moved" 2
 for name in used silent off; do
 	app_stop $name
 done

@@ -175,7 +175,7 @@ assert_match "$(coverage "$MNT/large")" '[1-9]' "coverage after try $try"
 assert_status 0 "$ctl" recover "$MNT/large"
 # a huge page that is on its way elsewhere at this moment looks small
 whole() { [ "$(coverage "$MNT/large")" = 100 ]; }
-wait_for 10 whole
+wait_for 60 whole
 
 # ---- progress on a terminal ----
 

@@ -101,7 +101,7 @@ app_stop rate
 echo "a next daemon has them, too"
 daemon=$(mount_daemon)
 kill -9 "$daemon"
-wait_for 10 is_gone "$daemon"
+wait_for 60 is_gone "$daemon"
 stat "$MNT" >"$HT_DIR/stat" # answered by the next one
 assert_eq "$(setting recoveries) $(setting max_holes)" "1 7" "settings"
 mount_kill

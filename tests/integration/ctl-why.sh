@@ -50,7 +50,7 @@ while read -r command; do
 	assert_status 0 "$ctl" $command
 done < <(sed -n 's/^  do: hugetmpfsctl//p' <<<"$OUT")
 # a huge page that is on its way elsewhere at this moment looks small
-wait_for 10 is_cause "$MNT/file" ""
+wait_for 60 is_cause "$MNT/file" ""
 assert_status 0 "$ctl" why "$MNT/file"
 assert_match "$OUT" ', 4 of 4 extents huge' "nothing to tell"
 [[ $OUT != *$'\n'extent* ]] || fail "something to tell: $OUT"
@@ -91,7 +91,7 @@ is_huge_but()
 		jq -r '.groups[0] | .cause, .mappings[0].process')" = \
 		$'huge\napp' ]
 }
-wait_for 10 is_huge_but
+wait_for 60 is_huge_but
 address=$(awk '/mnt\/file/ { print $1; exit }' \
 	"/proc/${APP_PID[askew]}/maps")
 assert_eq "$("$ctl" why --json "$MNT/file" 0 |

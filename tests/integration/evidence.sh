@@ -38,7 +38,7 @@ build "$MNT/small"
 app_start small -a "$MNT/small"
 app_do small checksum
 sum=$REPLY
-wait_for 15 is_pmd_mapped "${APP_PID[small]}" "$MNT/small" $extents
+wait_for 60 is_pmd_mapped "${APP_PID[small]}" "$MNT/small" $extents
 assert_app_huge small $extents
 assert_app_checksum small "$sum"
 assert_ge "$(counter scan_evidence)" $extents "evidence"
@@ -50,9 +50,9 @@ build "$MNT/child"
 app_start parent -a "$MNT/child"
 app_do parent fork
 child=$REPLY
-wait_for 15 is_pmd_mapped "$child" "$MNT/child" $extents
+wait_for 60 is_pmd_mapped "$child" "$MNT/child" $extents
 app_stop parent
-wait_for 5 test ! -d "/proc/$child"
+wait_for 60 test ! -d "/proc/$child"
 
 # without a name, and the kernel has forgotten its inode
 build "$MNT/unlinked"
@@ -60,7 +60,7 @@ app_start unlinked -a "$MNT/unlinked"
 rm "$MNT/unlinked"
 app_do unlinked checksum
 sum=$REPLY
-wait_for 15 is_pmd_mapped "${APP_PID[unlinked]}" "$MNT/unlinked" $extents
+wait_for 60 is_pmd_mapped "${APP_PID[unlinked]}" "$MNT/unlinked" $extents
 assert_app_checksum unlinked "$sum"
 app_stop unlinked
 
@@ -110,5 +110,5 @@ mount_stop
 mount_start size=512M,huge=never,recover=all
 build "$MNT/all" 16
 echo small >"$MNT/tiny"
-wait_for 15 is_huge "$MNT/all" 16
+wait_for 60 is_huge "$MNT/all" 16
 refute is_huge "$MNT/tiny" 1

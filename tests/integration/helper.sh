@@ -86,7 +86,7 @@ is_elsewhere()
 {
 	[ "$(readlink /proc/$other/ns/mnt)" != "$(readlink /proc/$$/ns/mnt)" ]
 }
-wait_for 10 is_elsewhere
+wait_for 60 is_elsewhere
 mount -N $other -t hugetmpfs none "$MNT" ||
 	"$HT_DIR/sbin/mount.hugetmpfs" none "$MNT" -N /proc/$other/ns/mnt
 refute mount_is_there

@@ -21,8 +21,8 @@ kill_both()
 	keeper=$(mount_keeper)
 	daemon=$(mount_daemon)
 	kill -KILL "$keeper" "$daemon"
-	wait_for 10 is_gone "$keeper"
-	wait_for 10 is_gone "$daemon"
+	wait_for 60 is_gone "$keeper"
+	wait_for 60 is_gone "$daemon"
 }
 
 anchors()

@@ -213,7 +213,7 @@ has_room() # PAGES
 stop_process() # PID
 {
 	kill -STOP "$1"
-	wait_for 10 is_stopped "$1"
+	wait_for 60 is_stopped "$1"
 }
 
 is_stopped() # PID
@@ -262,7 +262,7 @@ mount_stop() # [MOUNTPOINT]
 
 	keeper=$(mount_keeper "$mnt")
 	cleanup_umount_one "$mnt"
-	wait_for 10 is_gone "$keeper"
+	wait_for 60 is_gone "$keeper"
 }
 
 # Pid of the keeper; mount_daemon: of the daemon, the keeper's only child.

@@ -19,8 +19,8 @@ ends_by() # COMMAND ARG...
 	keeper=$(mount_keeper)
 	daemon=$(mount_daemon)
 	"$@"
-	wait_for 10 is_gone "$keeper"
-	wait_for 10 is_gone "$daemon"
+	wait_for 60 is_gone "$keeper"
+	wait_for 60 is_gone "$daemon"
 	refute mount_is_there
 	refute test -e "/run/hugetmpfs/$keeper"
 }
@@ -70,7 +70,7 @@ is_given_back()
 {
 	[ "$(meminfo_kib Shmem)" -le $((before + mib * 400)) ]
 }
-wait_for 10 is_given_back
+wait_for 60 is_given_back
 
 echo "is gone after SIGTERM and SIGINT to the keeper"
 mount_start
@@ -88,7 +88,7 @@ nobody_keeps()
 {
 	! mount_keeper >"$HT_DIR/keepers"
 }
-wait_for 10 nobody_keeps
+wait_for 60 nobody_keeps
 
 echo "an open file keeps it, SIGTERM and umount -l end it with its last file"
 mount_start
@@ -105,7 +105,7 @@ kill "$keeper"
 sleep 0.2
 assert_eq "$(cat /proc/self/fd/9)" content "after umount -l"
 exec 9<&-
-wait_for 10 is_gone "$keeper"
+wait_for 60 is_gone "$keeper"
 
 echo "signals to the daemon do not end it"
 mount_start
@@ -140,7 +140,7 @@ mount_kill "$pid"
 "$HUGETMPFS" --attach "$odd"
 assert_eq "$(stat -f -c %b "$odd")" 256 "blocks"
 umount "$odd"
-wait_for 10 is_gone "$pid"
+wait_for 60 is_gone "$pid"
 mount_start
 
 echo "a second one on the same place is refused, beside it is not"
@@ -163,17 +163,17 @@ mount_start "" "$HT_DIR/parent/mnt"
 mv "$HT_DIR/parent" "$HT_DIR/renamed"
 keeper=$(mount_keeper "$HT_DIR/parent/mnt")
 kill "$keeper"
-wait_for 10 is_gone "$keeper"
+wait_for 60 is_gone "$keeper"
 refute mount_is_there "$HT_DIR/renamed/mnt"
 
 echo "serves in the foreground, where it says what happens"
 "$HUGETMPFS" -f "$MNT" 2>"$HT_DIR/log" &
 keeper=$!
-wait_for 10 mount_is_there
+wait_for 60 mount_is_there
 assert_eq "$(mount_keeper)" $keeper "the keeper is the process started"
 exec 9<"$MNT"
 kill $keeper
-wait_for 10 grep -qx "hugetmpfs: warning: $MNT is in use and stays mounted" \
+wait_for 60 grep -qx "hugetmpfs: warning: $MNT is in use and stays mounted" \
 	"$HT_DIR/log"
 exec 9<&-
 kill -INT $keeper
@@ -186,7 +186,7 @@ keeper=$(mount_keeper)
 daemon=$(mount_daemon)
 stop_process "$daemon"
 kill -KILL "$keeper"
-wait_for 10 is_gone "$daemon"
+wait_for 60 is_gone "$daemon"
 assert_status 2 ls "$MNT"
 assert_match "$OUT" "Transport endpoint is not connected" "of a dead mount"
 assert test -e "/run/hugetmpfs/$keeper"

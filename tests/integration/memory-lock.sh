@@ -106,7 +106,7 @@ assert_le "$(status daemon_locked_bytes)" $((before + 48 * mib)) "locked"
 
 echo "the next daemon has locked the same"
 kill -KILL "$daemon"
-wait_for 10 test -e "$MNT/data"
+wait_for 60 test -e "$MNT/data"
 assert_ge "$(status daemon_locked_bytes)" $((3 * mib + 4 * 1024 * 144)) \
 	"locked"
 

@@ -21,7 +21,7 @@ nothing_left()
 	assert_eq "$(cleanup_mounts "$HT_DIR")" "" "mounts left of $1"
 	assert_eq "$(awk -v dir="$HT_DIR/" 'index($1, dir) == 1' /proc/swaps)" \
 		"" "swap left of $1"
-	wait_for 3 no_process
+	wait_for 60 no_process
 }
 
 # ---- the whole of it ----

@@ -102,4 +102,4 @@ assert_eq "$(smaps_kib "$child" ShmemPmdMapped "$MNT/second")" \
 	$((extents << 11)) "ShmemPmdMapped of the child"
 assert_app_huge parent $extents
 app_stop parent
-wait_for 5 test ! -d "/proc/$child"
+wait_for 60 test ! -d "/proc/$child"

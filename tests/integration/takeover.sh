@@ -43,7 +43,7 @@ echo "daemons that die by themselves are taken over from, but not for ever"
 echo content >"$MNT/file"
 daemon=$(mount_daemon)
 kill -USR1 "$daemon"
-wait_for 10 is_gone "$daemon"
+wait_for 60 is_gone "$daemon"
 assert_eq "$(cat "$MNT/file")" content "after one"
 keeper=$(mount_keeper)
 mount_kill

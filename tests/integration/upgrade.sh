@@ -78,7 +78,7 @@ keeps_fds()
 {
 	[ "$(nr_fds "$keeper")" -le "$fds" ]
 }
-wait_for 10 keeps_fds
+wait_for 60 keeps_fds
 
 echo "options that were changed hold afterwards"
 "$HUGETMPFSCTL" set "$MNT" recoveries=3
