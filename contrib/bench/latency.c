@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define STEPS	   32
 #define STEP_BITS  5
@@ -58,14 +59,6 @@ static uint64_t bucket_ns(unsigned bucket)
 	return (uint64_t) (STEPS + bucket % STEPS) << (power - STEP_BITS);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
-
 static void clear(struct latency *latency)
 {
 	latency->count = 0;
@@ -75,21 +68,21 @@ static void clear(struct latency *latency)
 static void *run(void *arg)
 {
 	struct latency *latency = arg;
-	uint64_t state = 88172645463325252, before = now_ns(), now;
+	uint64_t state = 88172645463325252, before = clock_now_ns(), now;
 
 	while (!atomic_load_explicit(&latency->stop, memory_order_relaxed)) {
 		if (atomic_load_explicit(&latency->forget,
 					 memory_order_relaxed)) {
 			atomic_store(&latency->forget, false);
 			clear(latency);
-			before = now_ns();
+			before = clock_now_ns();
 		}
 		state ^= state << 13;
 		state ^= state >> 7;
 		state ^= state << 17;
 		/* the next place depends on what was read */
 		state += latency->memory[state % latency->words] & 1;
-		now = now_ns();
+		now = clock_now_ns();
 		latency->buckets[bucket_of(now - before)]++;
 		latency->count++;
 		before = now;

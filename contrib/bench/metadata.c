@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define NAME_BYTES 32
 
@@ -107,17 +108,9 @@ static const struct operation {
 	{ "rename", rename_file },     { "unlink", unlink_file },
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
-}
-
 static int measure(const struct operation *operation, int dir, unsigned nr)
 {
-	uint64_t begin_ns = now_ns();
+	uint64_t begin_ns = clock_now_ns();
 
 	for (unsigned i = 0; i < nr; i++) {
 		if (operation->run(dir, i)) {
@@ -126,7 +119,7 @@ static int measure(const struct operation *operation, int dir, unsigned nr)
 		}
 	}
 	printf("%s %.0f\n", operation->name,
-	       nr * 1e9 / (double) (now_ns() - begin_ns));
+	       nr * 1e9 / (double) (clock_now_ns() - begin_ns));
 	return 0;
 }
 

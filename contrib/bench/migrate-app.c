@@ -20,10 +20,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <hugetmpfs/ioctl.h>
+
+#include "base/clock.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -62,14 +63,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "migrate-app: %s: %s\n", what, strerror(errno));
 	exit(2);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }
 
 static void *room(size_t nr, size_t size)
@@ -163,7 +156,7 @@ static void loop(const struct app *app, bool huge, int node, unsigned long nr)
 	uint64_t start;
 
 	pages_make(app, &pages, huge ? EXTENT : PAGE, node);
-	start = now_ns();
+	start = clock_now_ns();
 	for (unsigned long i = 0; i < pages.nr; i += nr) {
 		if (nr > pages.nr - i)
 			nr = pages.nr - i;
@@ -171,7 +164,7 @@ static void loop(const struct app *app, bool huge, int node, unsigned long nr)
 		syscall(SYS_move_pages, 0, nr, pages.at + i, pages.nodes + i,
 			pages.status + i, MPOL_MF_MOVE_ALL);
 	}
-	start = now_ns() - start;
+	start = clock_now_ns() - start;
 	pages_free(&pages);
 	say_did(app, start, node);
 }
@@ -179,7 +172,7 @@ static void loop(const struct app *app, bool huge, int node, unsigned long nr)
 static void request(const struct app *app, int node)
 {
 	static struct hugetmpfs_ioc_extents extents;
-	uint64_t nr = app->size / EXTENT, start = now_ns();
+	uint64_t nr = app->size / EXTENT, start = clock_now_ns();
 
 	for (uint64_t first = 0; first < nr; first += extents.nr) {
 		memset(&extents, 0,
@@ -191,7 +184,7 @@ static void request(const struct app *app, int node)
 		if (ioctl(app->fd, HUGETMPFS_IOC_RECOVER, &extents))
 			die("ioctl");
 	}
-	say_did(app, now_ns() - start, node);
+	say_did(app, clock_now_ns() - start, node);
 }
 
 /* Obeys one line; false ends the program. */

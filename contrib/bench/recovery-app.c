@@ -29,6 +29,7 @@
 
 #include <hugetmpfs/ioctl.h>
 
+#include "base/clock.h"
 #include "latency.h"
 
 #ifndef MADV_COLLAPSE
@@ -95,14 +96,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "recovery-app: %s: %s\n", what, strerror(errno));
 	exit(2);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }
 
 static void sleep_ms(unsigned long ms)
@@ -444,7 +437,7 @@ static uint64_t watch(struct app *app, uint64_t start_ns, uint64_t stall_ms,
 	while (!all_huge(app, &left) && now - start_ns < limit_ms * 1000000 &&
 	       now - progress_ns < stall_ms * 1000000) {
 		sleep_ms(1);
-		now = now_ns();
+		now = clock_now_ns();
 		if (!begun && is_huge(app, app->pinned)) {
 			begun = true;
 			latency_forget(app->latency);
@@ -460,7 +453,7 @@ static uint64_t watch(struct app *app, uint64_t start_ns, uint64_t stall_ms,
 		before = nr;
 	}
 	return left && nr && now - start_ns < limit_ms * 1000000 ? progress_ns
-								 : now_ns();
+								 : clock_now_ns();
 }
 
 /* It goes on trying pinned ones: returns when the others were huge. */
@@ -500,7 +493,7 @@ static void write_file(const char *path, const char *value)
 static bool act(struct app *app, const char *word, unsigned long a,
 		unsigned long b, const char *path, const char *value)
 {
-	uint64_t start_ns = now_ns(), end_ns = 0, huge, swapped;
+	uint64_t start_ns = clock_now_ns(), end_ns = 0, huge, swapped;
 
 	if (!strcmp(word, "loop"))
 		loop(app, a ? a : 1, false);
@@ -524,7 +517,7 @@ static bool act(struct app *app, const char *word, unsigned long a,
 		end_ns = watch(app, start_ns, a, b);
 	}
 	if (!end_ns)
-		end_ns = now_ns();
+		end_ns = clock_now_ns();
 	latency_stop(app->latency);
 	count(app, &huge, &swapped);
 	say("did %llu %llu", (unsigned long long) (end_ns - start_ns),
