@@ -47,12 +47,11 @@ static unsigned recovery_working_nr_locked(const struct recovery *recovery)
 /* As many as may work may rest beside them. */
 static bool recovery_has_place_locked(const struct recovery *recovery)
 {
+	unsigned nr = recovery_workers_nr_locked(recovery);
 	unsigned most = recovery->settings.recoveries;
 
-	/* one that wants to go on comes first */
-	return recovery_working_nr_locked(recovery) + recovery->returning <
-		       most &&
-	       recovery_workers_nr_locked(recovery) < 2 * most;
+	/* one that wants to go on counts as well: it comes first */
+	return nr - recovery->resting < most && nr < 2 * most;
 }
 
 static unsigned recovery_threads_wanted_locked(const struct recovery *recovery)
