@@ -134,3 +134,28 @@ int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
 	}
 	return ret;
 }
+
+int mm_for_each_run(int fd, uint64_t index, uint32_t first, uint32_t nr,
+		    enum mm_run_kind kind, mm_run_fn *fn, void *arg)
+{
+	struct mm_sys_cachestat stat;
+	uint64_t there;
+	int ret;
+
+	ret = mm_sys_cachestat(fd,
+			       (index << HUGETMPFS_EXTENT_SHIFT) +
+				       first * MM_PAGE_BYTES,
+			       nr * MM_PAGE_BYTES, &stat);
+	if (ret)
+		return ret;
+	there = stat.nr_cache + (kind == MM_RUN_DATA ? stat.nr_evicted : 0);
+	if (there == 0)
+		return 0;
+	if (there >= nr)
+		return fn(arg, first, nr);
+	ret = mm_for_each_run(fd, index, first, nr / 2, kind, fn, arg);
+	if (ret)
+		return ret;
+	return mm_for_each_run(fd, index, first + nr / 2, nr - nr / 2, kind, fn,
+			       arg);
+}

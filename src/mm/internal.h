@@ -110,6 +110,18 @@ int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
 int mm_count_head(struct mm_window *window, uint64_t index, uint16_t pages,
 		  struct mm_count *count);
 
+/*
+ * Calls fn for each run of pages of an extent, among nr from first on, that are
+ * all in memory, or that all have data, there or on swap; what it returns ends
+ * the walk unless it is 0. By cachestat of halves, until one is all so or has
+ * nothing: SEEK_HOLE would walk all pages of a file without holes up to its end,
+ * for each extent (FACTS S1).
+ */
+enum mm_run_kind { MM_RUN_RESIDENT, MM_RUN_DATA };
+typedef int mm_run_fn(void *arg, uint32_t first, uint32_t nr);
+int mm_for_each_run(int fd, uint64_t index, uint32_t first, uint32_t nr,
+		    enum mm_run_kind kind, mm_run_fn *fn, void *arg);
+
 /* huge.c: finds the huge ones among extents that have all pages resident. */
 int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
 		 const struct mm_count *counts, bool *huge);

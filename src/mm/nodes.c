@@ -19,13 +19,13 @@
 /* An extent of which pages are gathered. */
 struct mm_gather {
 	struct mm_window *window;
-	uint64_t start; /* in the file, bytes */
 	char *addr;
 	struct mm_pages *pages;
 };
 
-static void mm_gather_run(struct mm_gather *gather, uint32_t from, uint32_t nr)
+static int mm_gather_run(void *arg, uint32_t from, uint32_t nr)
 {
+	const struct mm_gather *gather = arg;
 	struct mm_pages *pages = gather->pages;
 	char *addr;
 
@@ -35,25 +35,7 @@ static void mm_gather_run(struct mm_gather *gather, uint32_t from, uint32_t nr)
 			mm_window_touch(gather->window, addr);
 		pages->at[pages->nr++] = addr;
 	}
-}
-
-/* Halves what is neither all in memory nor all elsewhere. */
-static void mm_gather_cachestat(struct mm_gather *gather, uint32_t from,
-				uint32_t nr)
-{
-	struct mm_sys_cachestat stat;
-
-	if (mm_sys_cachestat(gather->window->fd,
-			     gather->start + from * MM_PAGE_BYTES,
-			     nr * MM_PAGE_BYTES, &stat) ||
-	    stat.nr_cache == 0)
-		return;
-	if (stat.nr_cache >= nr) {
-		mm_gather_run(gather, from, nr);
-	} else if (nr > 1) {
-		mm_gather_cachestat(gather, from, nr / 2);
-		mm_gather_cachestat(gather, from + nr / 2, nr - nr / 2);
-	}
+	return 0;
 }
 
 static void mm_gather_mincore(struct mm_gather *gather, uint32_t nr)
@@ -94,7 +76,6 @@ int mm_pages_find(struct mm_window *window, uint64_t index,
 {
 	struct mm_gather gather = {
 		.window = window,
-		.start = index << HUGETMPFS_EXTENT_SHIFT,
 		.pages = pages,
 	};
 	int ret;
@@ -108,7 +89,8 @@ int mm_pages_find(struct mm_window *window, uint64_t index,
 	else if (extent->resident == extent->pages)
 		mm_gather_run(&gather, 0, extent->pages);
 	else if (mm_has(window->mm, MM_CACHESTAT))
-		mm_gather_cachestat(&gather, 0, extent->pages);
+		mm_for_each_run(window->fd, index, 0, extent->pages,
+				MM_RUN_RESIDENT, mm_gather_run, &gather);
 	else
 		mm_gather_mincore(&gather, extent->pages);
 	memset(pages->node, 0xff, sizeof(pages->node));

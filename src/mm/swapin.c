@@ -73,58 +73,38 @@ static int mm_populate_by_read(int fd, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* Pages of the extent at addr that all have data. */
-static int mm_populate_run(struct mm_window *window, uint64_t index, char *addr,
-			   uint32_t first, uint32_t nr)
+/* Of an extent, as far as it is to be brought in. */
+struct mm_populate {
+	struct mm_window *window;
+	uint64_t index;
+	char *addr;
+};
+
+/* Pages that all have data. */
+static int mm_populate_run(void *arg, uint32_t first, uint32_t nr)
 {
-	uint64_t start = (index << HUGETMPFS_EXTENT_SHIFT) +
+	const struct mm_populate *populate = arg;
+	uint64_t start = (populate->index << HUGETMPFS_EXTENT_SHIFT) +
 			 first * MM_PAGE_BYTES;
 
-	if (mm_has(window->mm, MM_POPULATE_READ))
-		return mm_sys_madvise(addr + first * MM_PAGE_BYTES,
+	if (mm_has(populate->window->mm, MM_POPULATE_READ))
+		return mm_sys_madvise(populate->addr + first * MM_PAGE_BYTES,
 				      nr * MM_PAGE_BYTES, MADV_POPULATE_READ);
-	return mm_populate_by_read(window->fd, start,
+	return mm_populate_by_read(populate->window->fd, start,
 				   start + nr * MM_PAGE_BYTES);
 }
 
-/*
- * Those of the pages that are there: halves, until one is all there or has
- * nothing. Where data ends cannot be asked with SEEK_HOLE: in a file without
- * holes that walks all the pages up to its end, for each extent.
- */
-static int mm_populate_part(struct mm_window *window, uint64_t index,
-			    char *addr, uint32_t first, uint32_t nr)
-{
-	struct mm_sys_cachestat stat;
-	int ret;
-
-	ret = mm_sys_cachestat(window->fd,
-			       (index << HUGETMPFS_EXTENT_SHIFT) +
-				       first * MM_PAGE_BYTES,
-			       nr * MM_PAGE_BYTES, &stat);
-	if (ret || stat.nr_cache + stat.nr_evicted == 0)
-		return ret;
-	if (stat.nr_cache + stat.nr_evicted >= nr)
-		return mm_populate_run(window, index, addr, first, nr);
-	ret = mm_populate_part(window, index, addr, first, nr / 2);
-	if (ret)
-		return ret;
-	return mm_populate_part(window, index, addr, first + nr / 2,
-				nr - nr / 2);
-}
-
 /* Without cachestat. */
-static int mm_populate_data(struct mm_window *window, uint64_t index,
-			    char *addr, uint32_t nr)
+static int mm_populate_data(struct mm_populate *populate, uint32_t nr)
 {
-	uint64_t base = index << HUGETMPFS_EXTENT_SHIFT, run_end;
+	uint64_t base = populate->index << HUGETMPFS_EXTENT_SHIFT, run_end;
 	uint64_t start = base, end = base + nr * MM_PAGE_BYTES;
 	int ret, found;
 
-	while ((found = mm_next_data(window->fd, &start, end, &run_end)) > 0) {
+	while ((found = mm_next_data(populate->window->fd, &start, end,
+				     &run_end)) > 0) {
 		ret = mm_populate_run(
-			window, index, addr,
-			(uint32_t) ((start - base) >> MM_PAGE_SHIFT),
+			populate, (uint32_t) ((start - base) >> MM_PAGE_SHIFT),
 			(uint32_t) ((run_end - start + MM_PAGE_BYTES - 1) >>
 				    MM_PAGE_SHIFT));
 		if (ret)
@@ -137,13 +117,13 @@ static int mm_populate_data(struct mm_window *window, uint64_t index,
 /* Run by run: a read fault in a hole would fill it. */
 int mm_populate(void *context, struct mm_window *window, uint64_t index)
 {
+	struct mm_populate populate = {.window = window, .index = index};
 	uint64_t base = index << HUGETMPFS_EXTENT_SHIFT, bytes;
 	struct stat st;
 	uint32_t nr;
-	char *addr;
 	int ret;
 
-	ret = mm_window_address(window, index, &addr);
+	ret = mm_window_address(window, index, &populate.addr);
 	if (ret)
 		return ret;
 	if (fstat(window->fd, &st))
@@ -155,7 +135,8 @@ int mm_populate(void *context, struct mm_window *window, uint64_t index)
 	if (bytes > HUGETMPFS_EXTENT_BYTES)
 		bytes = HUGETMPFS_EXTENT_BYTES;
 	nr = (uint32_t) ((bytes + MM_PAGE_BYTES - 1) >> MM_PAGE_SHIFT);
-	if (mm_has(context, MM_CACHESTAT))
-		return mm_populate_part(window, index, addr, 0, nr);
-	return mm_populate_data(window, index, addr, nr);
+	if (!mm_has(context, MM_CACHESTAT))
+		return mm_populate_data(&populate, nr);
+	return mm_for_each_run(window->fd, index, 0, nr, MM_RUN_DATA,
+			       mm_populate_run, &populate);
 }
