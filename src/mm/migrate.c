@@ -19,7 +19,7 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/mempolicy.h>
+#include <numaif.h>
 #include <stdbool.h>
 
 #include "mm/sys.h"

@@ -7,7 +7,7 @@
  */
 #include "mm/internal.h"
 
-#include <linux/mempolicy.h>
+#include <numaif.h>
 
 /* As far as it is set: a mapping takes address space. */
 #define MM_PLACE_EXTENTS ((UINT64_C(1) << 40) >> HUGETMPFS_EXTENT_SHIFT)

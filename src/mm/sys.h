@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <numaif.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -153,8 +154,7 @@ static inline int mm_sys_pidfd_alive(int pidfd)
 static inline int mm_sys_move_pages(pid_t pid, unsigned long nr, void **pages,
 				    const int *nodes, int *status, int flags)
 {
-	return mm_sys_result(syscall(SYS_move_pages, pid, nr, pages, nodes,
-				     status, flags));
+	return mm_sys_result(move_pages(pid, nr, pages, nodes, status, flags));
 }
 
 /* maxnode counts one bit more than the kernel looks at. */
@@ -162,8 +162,7 @@ static inline int mm_sys_mbind(void *addr, size_t bytes, int mode,
 			       const unsigned long *nodes,
 			       unsigned long maxnode)
 {
-	return mm_sys_result(syscall(SYS_mbind, addr, bytes, mode, nodes,
-				     maxnode, 0));
+	return mm_sys_result(mbind(addr, bytes, mode, nodes, maxnode, 0));
 }
 
 /* Node of each page without moving any: FACTS S5. */
