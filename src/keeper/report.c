@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* Room for one fd, aligned as the kernel wants it. */
@@ -18,14 +17,12 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-int report_send_fd(int fd, enum report_kind kind, const char *text, int passed)
+int report_send_parts(int fd, const struct iovec *parts, size_t nr, int passed)
 {
-	unsigned char byte = (unsigned char) kind;
-	struct iovec parts[] = {
-		{ .iov_base = &byte, .iov_len = 1 },
-		{ .iov_base = (void *) text, .iov_len = strlen(text) },
+	struct msghdr message = {
+		.msg_iov = (struct iovec *) parts,
+		.msg_iovlen = nr,
 	};
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	union control control = { .bytes = { 0 } };
 
 	if (passed >= 0) {
@@ -39,6 +36,17 @@ int report_send_fd(int fd, enum report_kind kind, const char *text, int passed)
 	if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
+}
+
+int report_send_fd(int fd, enum report_kind kind, const char *text, int passed)
+{
+	unsigned char byte = (unsigned char) kind;
+	const struct iovec parts[] = {
+		{ .iov_base = &byte, .iov_len = 1 },
+		{ .iov_base = (void *) text, .iov_len = strlen(text) },
+	};
+
+	return report_send_parts(fd, parts, 2, passed);
 }
 
 int report_send(int fd, enum report_kind kind, const char *text)

@@ -8,6 +8,7 @@
 #define KEEPER_REPORT_H
 
 #include <stddef.h>
+#include <sys/uio.h>
 
 enum report_kind {
 	REPORT_READY,	/* requests are served; the version of the program */
@@ -25,6 +26,9 @@ enum report_kind {
  */
 int report_send_fd(int fd, enum report_kind kind, const char *text, int passed);
 int report_send(int fd, enum report_kind kind, const char *text);
+
+/* The same for a packet of any kind: its parts, one after the other. */
+int report_send_parts(int fd, const struct iovec *parts, size_t nr, int passed);
 
 /*
  * Receives one if there is one. *text is for the caller to free, *passed, -1

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "keeper/report.h"
 
 #define FIRST_FD 3
 
@@ -78,24 +79,12 @@ void store_close(struct store *store)
 /* Sends text, and an fd unless it is negative. */
 static void send_text(const struct store *store, const char *text, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec part = { (void *) text, strlen(text) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	const struct iovec part = { (void *) text, strlen(text) };
+	int ret = report_send_parts(store->socket_fd, &part, 1, fd);
 
-	if (fd >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	}
-	if (sendmsg(store->socket_fd, &message, MSG_NOSIGNAL) < 0)
+	if (ret)
 		log_warning("cannot tell the service manager: %s",
-			    strerror(errno));
+			    strerror(-ret));
 }
 
 void store_ready(const struct store *store)
