@@ -218,7 +218,8 @@ stop_process() # PID
 
 is_stopped() # PID
 {
-	! grep -h '^State:' "/proc/$1/task/"*/status | grep -qv 'T (stopped)'
+	! grep -h '^State:' "/proc/$1/task/"*/status |
+		grep -v 'T (stopped)' >/dev/null
 }
 
 # NUMBER, or the HT_SCALEth part of it, but not less than LEAST.
