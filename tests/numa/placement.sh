@@ -103,11 +103,25 @@ node_has_room() # NODE
 	[ "$(node_kib "$1")" -gt 102400 ]
 }
 
+# Both have all of it mapped huge, and it is on the node, with the same content.
+assert_mapped_on() # NODE FILE
+{
+	local name
+
+	assert_members "$2" "\(.state) \(.nid)" "huge $1"
+	for name in one two; do
+		assert_app_huge $name $extents
+		assert_eq "$(kernel_nodes $name "$2")" "N$1=$pages " \
+			"pages by node of $name"
+	done
+	assert cmp "$2" "$HT_DIR/content"
+}
+
 # Some pages on each node and the rest on swap, used by two processes; all is to
 # be on the second node, then on the first.
 test_bind()
 {
-	local file=$MNT/bind name try
+	local file=$MNT/bind try
 
 	put_on 0 "$file" 0 512
 	app_start one -a "$file"
@@ -126,25 +140,14 @@ test_bind()
 	echo "paged out by $try tries"
 	assert_members "$file" "\(.state) \(.nid)" "swapped 0"
 	assert "$HUGETMPFSCTL" recover "$file" >/dev/null
-	assert_members "$file" "\(.state) \(.nid)" "huge 1"
-	for name in one two; do
-		assert_app_huge $name $extents
-		assert_eq "$(kernel_nodes $name "$file")" "N1=$pages " \
-			"pages by node of $name"
-	done
-	assert cmp "$file" "$HT_DIR/content"
+	assert_mapped_on 1 "$file"
 	# huge already, and to be on the first one
 	policy "$file" bind:0
 	assert_members "$file" "\(.state) \(.reason)" "huge misplaced"
 	assert "$HUGETMPFSCTL" recover "$file" >/dev/null
-	assert_members "$file" "\(.state) \(.nid)" "huge 0"
-	for name in one two; do
-		assert_app_huge $name $extents
-		assert_eq "$(kernel_nodes $name "$file")" "N0=$pages " \
-			"pages by node of $name"
-		app_stop $name
-	done
-	assert cmp "$file" "$HT_DIR/content"
+	assert_mapped_on 0 "$file"
+	app_stop one
+	app_stop two
 	rm "$file"
 }
 
