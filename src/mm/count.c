@@ -113,8 +113,9 @@ int mm_count_head(struct mm_window *window, uint64_t index, uint16_t pages,
 	return 0;
 }
 
-int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
-	     struct mm_count *counts)
+/* Those of which nothing is known. */
+static int mm_count_ask(struct mm_window *window, uint64_t first, uint32_t nr,
+			struct mm_count *counts)
 {
 	uint64_t start, end = (first + nr) << HUGETMPFS_EXTENT_SHIFT, run_end;
 	uint64_t index;
@@ -131,6 +132,28 @@ int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
 		if (ret)
 			return ret;
 		start = (index + 1) << HUGETMPFS_EXTENT_SHIFT;
+	}
+	return ret;
+}
+
+int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
+	     const enum mm_known *known, struct mm_count *counts)
+{
+	uint32_t i = 0, end;
+	int ret = 0;
+
+	while (i < nr && !ret) {
+		if (known && known[i] != MM_KNOWN_NOTHING) {
+			mm_count_fill(&counts[i++], 1, HUGETMPFS_EXTENT_PAGES,
+				      0);
+			continue;
+		}
+		end = i + 1;
+		while (end < nr &&
+		       (!known || known[end] == MM_KNOWN_NOTHING))
+			end++;
+		ret = mm_count_ask(window, first + i, end - i, counts + i);
+		i = end;
 	}
 	return ret;
 }

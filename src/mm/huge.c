@@ -13,8 +13,6 @@
  */
 #include "mm/internal.h"
 
-#include <string.h>
-
 #define MM_HUGE_REGIONS 32
 
 /* Marks the extents of the window that are mapped by PMD. */
@@ -86,15 +84,20 @@ static int mm_huge_by_flags(const struct mm *mm, const char *addr, bool *huge)
 	return 0;
 }
 
-/* Brings the first page of each candidate in. Returns whether there is one. */
+/*
+ * Takes over what is known, and brings the first page of each candidate in.
+ * Returns whether there is one.
+ */
 static int mm_huge_touch(struct mm_window *window, uint64_t first, uint32_t nr,
-			 const struct mm_count *counts)
+			 const enum mm_known *known,
+			 const struct mm_count *counts, bool *huge)
 {
 	char *addr;
 	int ret, any = 0;
 
 	for (uint32_t i = 0; i < nr; i++) {
-		if (counts[i].resident != HUGETMPFS_EXTENT_PAGES)
+		huge[i] = known && known[i] == MM_KNOWN_HUGE;
+		if (huge[i] || counts[i].resident != HUGETMPFS_EXTENT_PAGES)
 			continue;
 		ret = mm_window_address(window, first + i, &addr);
 		if (ret)
@@ -107,13 +110,13 @@ static int mm_huge_touch(struct mm_window *window, uint64_t first, uint32_t nr,
 }
 
 int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
-		 const struct mm_count *counts, bool *huge)
+		 const enum mm_known *known, const struct mm_count *counts,
+		 bool *huge)
 {
 	char *addr;
 	int ret;
 
-	memset(huge, 0, nr * sizeof(*huge));
-	ret = mm_huge_touch(window, first, nr, counts);
+	ret = mm_huge_touch(window, first, nr, known, counts, huge);
 	if (ret <= 0)
 		return ret;
 	if (mm_has(window->mm, MM_PAGEMAP_SCAN)) {

@@ -97,7 +97,10 @@ int mm_window_touch(struct mm_window *window, char *addr);
 
 /* look.c */
 int mm_look(void *context, struct mm_window *window, uint64_t first,
-	    uint32_t nr, struct mm_extent *extents, uint64_t *size_bytes);
+	    uint32_t nr, const enum mm_known *known, struct mm_extent *extents,
+	    uint64_t *size_bytes);
+bool mm_has_data(void *context, struct mm_window *window, uint64_t first,
+		 uint32_t nr);
 
 /* count.c: resident and swapped pages of whole extents, also above EOF. */
 struct mm_count {
@@ -105,7 +108,7 @@ struct mm_count {
 	uint16_t swapped;
 };
 int mm_count(struct mm_window *window, uint64_t first, uint32_t nr,
-	     struct mm_count *counts);
+	     const enum mm_known *known, struct mm_count *counts);
 /* The same for the first pages of one extent. */
 int mm_count_head(struct mm_window *window, uint64_t index, uint16_t pages,
 		  struct mm_count *count);
@@ -124,7 +127,8 @@ int mm_for_each_run(int fd, uint64_t index, uint32_t first, uint32_t nr,
 
 /* huge.c: finds the huge ones among extents that have all pages resident. */
 int mm_find_huge(struct mm_window *window, uint64_t first, uint32_t nr,
-		 const struct mm_count *counts, bool *huge);
+		 const enum mm_known *known, const struct mm_count *counts,
+		 bool *huge);
 
 /* nodes.c: where the pages are that an extent has in memory; maps them. */
 struct mm_pages {

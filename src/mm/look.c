@@ -11,7 +11,8 @@
 #define MM_LOOK_PART 128
 
 static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
-			uint64_t size_pages, struct mm_extent *extents)
+			uint64_t size_pages, const enum mm_known *known,
+			struct mm_extent *extents)
 {
 	struct mm_count counts[MM_LOOK_PART];
 	bool huge[MM_LOOK_PART];
@@ -20,10 +21,10 @@ static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
 	uint32_t last = nr - 1;
 	int ret;
 
-	ret = mm_count(window, first, nr, counts);
+	ret = mm_count(window, first, nr, known, counts);
 	if (ret)
 		return ret;
-	ret = mm_find_huge(window, first, nr, counts, huge);
+	ret = mm_find_huge(window, first, nr, known, counts, huge);
 	if (ret)
 		return ret;
 	/* fallocate may have put pages above the end of the file */
@@ -52,7 +53,8 @@ static int mm_look_part(struct mm_window *window, uint64_t first, uint32_t nr,
 }
 
 int mm_look(void *context, struct mm_window *window, uint64_t first,
-	    uint32_t nr, struct mm_extent *extents, uint64_t *size_bytes)
+	    uint32_t nr, const enum mm_known *known, struct mm_extent *extents,
+	    uint64_t *size_bytes)
 {
 	uint64_t size_pages, ends, done = 0;
 	struct stat st;
@@ -74,10 +76,21 @@ int mm_look(void *context, struct mm_window *window, uint64_t first,
 	while (done < nr) {
 		part = nr - done < MM_LOOK_PART ? nr - done : MM_LOOK_PART;
 		ret = mm_look_part(window, first + done, part, size_pages,
-				   extents + done);
+				   known ? known + done : NULL, extents + done);
 		if (ret)
 			return ret;
 		done += part;
 	}
 	return (int) nr;
+}
+
+bool mm_has_data(void *context, struct mm_window *window, uint64_t first,
+		 uint32_t nr)
+{
+	off_t start = (off_t) (first << HUGETMPFS_EXTENT_SHIFT), data;
+
+	(void) context;
+	data = lseek(window->fd, start, SEEK_DATA);
+	return data >= start &&
+	       (uint64_t) data >> HUGETMPFS_EXTENT_SHIFT < first + nr;
 }

@@ -57,6 +57,7 @@ int mm_open(struct mm **out, unsigned without)
 		.window_attach = mm_window_attach,
 		.window_detach = mm_window_detach,
 		.look = mm_look,
+		.has_data = mm_has_data,
 		.willneed = mm_willneed,
 		.populate = mm_populate,
 		.collapse = mm_collapse,

@@ -22,20 +22,35 @@ struct mm_view_walk {
 	struct mm_view *views;
 };
 
+/* Whether this mapping of the extent is the one that counts. */
+static bool mm_view_is_at(const struct mm_view_walk *walk, uint64_t i,
+			  uint64_t addr_of_first)
+{
+	return i < walk->nr && walk->views[i].addr ==
+			addr_of_first + (i << HUGETMPFS_EXTENT_SHIFT);
+}
+
 /* Marks what the page tables have in [start, end), mapped at offset start. */
 static void mm_view_mark(struct mm_view_walk *walk, uint64_t addr_of_first,
 			 const struct pagemap_region *region)
 {
-	uint64_t from = region->start - addr_of_first;
+	uint64_t from = region->start - addr_of_first, next;
 	uint64_t to = region->end - addr_of_first;
+	struct mm_view *view;
 
-	from >>= HUGETMPFS_EXTENT_SHIFT;
-	to = (to + HUGETMPFS_EXTENT_BYTES - 1) >> HUGETMPFS_EXTENT_SHIFT;
-	for (; from < to && from < walk->nr; from++) {
+	for (; from < to; from = next) {
+		next = (from | (HUGETMPFS_EXTENT_BYTES - 1)) + 1;
+		if (next > to)
+			next = to;
+		if (!mm_view_is_at(walk, from >> HUGETMPFS_EXTENT_SHIFT,
+				   addr_of_first))
+			continue;
+		view = &walk->views[from >> HUGETMPFS_EXTENT_SHIFT];
 		if (region->categories & PAGEMAP_HUGE)
-			walk->views[from].by_pmd = true;
+			view->by_pmd = true;
 		else
-			walk->views[from].by_pte = true;
+			view->small +=
+				(uint16_t) ((next - from) >> MM_PAGE_SHIFT);
 	}
 }
 
@@ -71,19 +86,22 @@ static int mm_view_by_pagemap(struct mm_view_walk *walk, uint64_t addr_of_first,
 			      uint64_t start, uint64_t end)
 {
 	uint64_t entries[HUGETMPFS_EXTENT_PAGES];
-	struct mm_view *view = walk->views;
+	uint64_t index = (start - addr_of_first) >> HUGETMPFS_EXTENT_SHIFT;
+	struct mm_view *view;
 	int ret;
 
-	view += (start - addr_of_first) >> HUGETMPFS_EXTENT_SHIFT;
-	for (; start < end; start += HUGETMPFS_EXTENT_BYTES, view++) {
+	for (; start < end; start += HUGETMPFS_EXTENT_BYTES, index++) {
 		off_t at = (off_t) ((start >> MM_PAGE_SHIFT) * 8);
 
+		if (!mm_view_is_at(walk, index, addr_of_first))
+			continue;
+		view = &walk->views[index];
 		ret = mm_sys_pread(walk->pagemap_fd, entries, sizeof(entries),
 				   at);
 		if (ret)
 			return ret;
 		for (int i = 0; i < HUGETMPFS_EXTENT_PAGES; i++)
-			view->by_pte |=
+			view->small +=
 				(entries[i] & PAGEMAP_ENTRY_PRESENT) != 0;
 	}
 	return 0;

@@ -49,8 +49,8 @@ int recovery_item_look(struct recovery_batch *batch, struct recovery_item *item)
 	uint64_t size_bytes;
 	int ret;
 
-	ret = mm->look(mm->context, batch->window, item->team.index, 1, &extent,
-		       &size_bytes);
+	ret = mm->look(mm->context, batch->window, item->team.index, 1, NULL,
+		       &extent, &size_bytes);
 	if (ret < 0)
 		return ret;
 	/* beyond the end of the file nothing was filled in: no page */
@@ -144,12 +144,12 @@ static int recovery_batch_survey(struct recovery_batch *batch)
 	struct recovery_survey *survey = &batch->survey;
 	int ret;
 
-	ret = recovery_survey_look(recovery, batch->window, &batch->homes,
-				   survey);
+	ret = recovery_survey_mappers(batch->thread, batch->target->ino,
+				      &batch->target->mappers, survey);
 	if (ret)
 		return ret;
-	return recovery_survey_mappers(batch->thread, batch->target->ino,
-				       &batch->target->mappers, survey);
+	return recovery_survey_look(recovery, batch->window, &batch->homes,
+				    survey);
 }
 
 static struct team_policy recovery_item_policy(struct recovery_batch *batch,

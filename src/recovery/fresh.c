@@ -52,7 +52,8 @@ void recovery_allocated(struct recovery *recovery,
 	for (; first < end;
 	     first = recovery_fresh_next(recovery, file->ino, first + 1, end)) {
 		mm->window_attach(mm->context, window, file->fd, first, 1);
-		mm->look(mm->context, window, first, 1, &extent, &size_bytes);
+		mm->look(mm->context, window, first, 1, NULL, &extent,
+			 &size_bytes);
 	}
 	recovery_window_put(recovery, window);
 }

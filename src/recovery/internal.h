@@ -148,6 +148,8 @@ struct recovery_survey {
 	struct team_facts *facts;
 	struct recovery_mm *mms;
 	uint16_t *misaligned; /* mappers that cannot have the extent huge */
+	bool *by_pte;	      /* a mapper uses it by small entries */
+	enum mm_known *known; /* from all their page tables */
 	struct recovery_remap *remaps;
 	size_t nr_remaps;
 };
@@ -435,6 +437,13 @@ void recovery_tally_add_locked(struct recovery *recovery, uint64_t ino,
 int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
 			uint32_t nr);
 void recovery_survey_free(struct recovery_survey *survey);
+/*
+ * First, if they are known, at how the mappers of the file have the extents:
+ * that saves much of the look.
+ */
+int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
+			    const struct mm_mappers *mappers,
+			    struct recovery_survey *survey);
 /* Looks at the extents; timed, for what is going to be worked on. */
 int recovery_survey_find(struct recovery *recovery, struct mm_window *window,
 			 struct recovery_homes *homes,
@@ -442,10 +451,6 @@ int recovery_survey_find(struct recovery *recovery, struct mm_window *window,
 int recovery_survey_look(struct recovery *recovery, struct mm_window *window,
 			 struct recovery_homes *homes,
 			 struct recovery_survey *survey);
-/* Then, at how the mappers of the file have them. */
-int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
-			    const struct mm_mappers *mappers,
-			    struct recovery_survey *survey);
 /* One more mapper that uses an extent of the survey by small entries. */
 int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
 			      const struct recovery_mm *mm);

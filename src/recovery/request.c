@@ -231,21 +231,35 @@ bool recovery_request_claim_locked(struct recovery *recovery,
 	return true;
 }
 
-/* Whether who maps the file matters: something of it is there. */
-static bool recovery_survey_wants_mappers(struct recovery *recovery,
-					  const struct recovery_survey *survey)
+/* Whether who maps a file matters if there is something of it. */
+static bool recovery_request_wants_mappers(struct recovery *recovery,
+					   const struct recovery_thread *thread)
 {
 	struct team_policy policy = recovery_policy(recovery, false);
 	const struct mm_ops *mm = recovery->mm;
 
-	if (!policy.recoverable || !policy.enabled ||
-	    !mm->has(mm->context, MM_PROCESS_COLLAPSE))
-		return false;
+	return thread && policy.recoverable && policy.enabled &&
+	       mm->has(mm->context, MM_PROCESS_COLLAPSE);
+}
+
+static bool recovery_survey_has_pages(const struct recovery_survey *survey)
+{
 	for (uint32_t i = 0; i < survey->found; i++) {
 		if (survey->facts[i].resident || survey->facts[i].swapped)
 			return true;
 	}
 	return false;
+}
+
+/* Without mappers there is still the daemon's own mapping. */
+static int recovery_request_find_mappers(struct recovery_thread *thread,
+					 const struct recovery_target *target,
+					 struct recovery_survey *survey,
+					 struct mm_mappers *mappers)
+{
+	if (recovery_mappers_find(thread, target->ino, mappers))
+		return 0;
+	return recovery_survey_mappers(thread, target->ino, mappers, survey);
 }
 
 /* Looks at a file for a request that may become another thread's meanwhile. */
@@ -255,6 +269,7 @@ static int recovery_request_survey(struct recovery *recovery,
 				   struct recovery_survey *survey,
 				   struct mm_mappers *mappers)
 {
+	bool wants = recovery_request_wants_mappers(recovery, thread), has;
 	const struct mm_ops *mm = recovery->mm;
 	struct recovery_homes homes;
 	struct mm_window *window;
@@ -270,12 +285,19 @@ static int recovery_request_survey(struct recovery *recovery,
 		goto err_homes_close;
 	mm->window_attach(mm->context, window, target->fd, survey->first,
 			  survey->nr);
-	ret = recovery_survey_look(recovery, window, &homes, survey);
-	if (!ret && thread && recovery_survey_wants_mappers(recovery, survey)) {
-		/* without them there is still the daemon's own mapping */
-		if (!recovery_mappers_find(thread, target->ino, mappers))
-			ret = recovery_survey_mappers(thread, target->ino,
-						      mappers, survey);
+	has = mm->has_data(mm->context, window, survey->first, survey->nr);
+	if (wants && has)
+		ret = recovery_request_find_mappers(thread, target, survey,
+						    mappers);
+	if (!ret)
+		ret = recovery_survey_look(recovery, window, &homes, survey);
+	/* it was allocated, but never written */
+	if (!ret && wants && !has && recovery_survey_has_pages(survey)) {
+		ret = recovery_request_find_mappers(thread, target, survey,
+						    mappers);
+		if (!ret)
+			ret = recovery_survey_look(recovery, window, &homes,
+						   survey);
 	}
 	recovery_window_put(recovery, window);
 err_homes_close:

@@ -7,7 +7,8 @@
  * by small entries comes before one that only could, as in the kernel series
  * the process whose fault found the small pages was the one to recover for.
  * What small entries there are must be seen before the collapse: it removes
- * them all.
+ * them all. They are seen first of all, as they tell more cheaply than a look
+ * what is in memory.
  */
 #include "recovery/internal.h"
 
@@ -24,8 +25,10 @@ int recovery_survey_new(struct recovery_survey *survey, uint64_t first,
 	survey->facts = calloc(nr, sizeof(*survey->facts));
 	survey->mms = calloc(nr, sizeof(*survey->mms));
 	survey->misaligned = calloc(nr, sizeof(*survey->misaligned));
+	survey->by_pte = calloc(nr, sizeof(*survey->by_pte));
+	survey->known = calloc(nr, sizeof(*survey->known));
 	if (survey->extents && survey->facts && survey->mms &&
-	    survey->misaligned)
+	    survey->misaligned && survey->by_pte && survey->known)
 		return 0;
 	recovery_survey_free(survey);
 	return -ENOMEM;
@@ -37,6 +40,8 @@ void recovery_survey_free(struct recovery_survey *survey)
 	free(survey->facts);
 	free(survey->mms);
 	free(survey->misaligned);
+	free(survey->by_pte);
+	free(survey->known);
 	free(survey->remaps);
 	*survey = (struct recovery_survey){0};
 }
@@ -60,22 +65,34 @@ int recovery_survey_add_remap(struct recovery_survey *survey, uint64_t index,
 	return 0;
 }
 
+/* What entries that are there prove, of a file's page or of all of them. */
+static enum mm_known recovery_survey_known(const struct mm_view *view)
+{
+	if (view->by_pmd)
+		return MM_KNOWN_HUGE;
+	return view->small == HUGETMPFS_EXTENT_PAGES ? MM_KNOWN_RESIDENT
+						     : MM_KNOWN_NOTHING;
+}
+
 /* Takes in how one mapper has the extents. */
 static int recovery_survey_mapper(struct recovery_survey *survey,
 				  const struct mm_mapper *mapper,
 				  uint64_t group, const struct mm_view *views)
 {
 	struct recovery_mm mm = {.mapper = mapper, .group = group};
+	enum mm_known known;
 	int ret = 0;
 
-	for (uint32_t i = 0; i < survey->found && !ret; i++) {
+	for (uint32_t i = 0; i < survey->nr && !ret; i++) {
 		survey->misaligned[i] += views[i].misaligned;
 		if (!views[i].addr)
 			continue;
+		known = recovery_survey_known(&views[i]);
+		if (known > survey->known[i])
+			survey->known[i] = known;
 		mm.addr = views[i].addr;
-		mm.by_pte = views[i].by_pte;
-		if (mm.by_pte)
-			survey->facts[i].by_pte = true;
+		mm.by_pte = views[i].small != 0;
+		survey->by_pte[i] |= mm.by_pte;
 		if (!survey->mms[i].addr ||
 		    (mm.by_pte && !survey->mms[i].by_pte))
 			survey->mms[i] = mm;
@@ -95,15 +112,15 @@ int recovery_survey_mappers(struct recovery_thread *thread, uint64_t ino,
 	struct mm_view *views;
 	int ret = 0;
 
-	if (mappers->nr == 0 || survey->found == 0)
+	if (mappers->nr == 0)
 		return 0;
-	views = calloc(survey->found, sizeof(*views));
+	views = calloc(survey->nr, sizeof(*views));
 	if (!views)
 		return -ENOMEM;
 	for (size_t i = 0; i < mappers->nr && !ret; i++, mapper++) {
 		/* one that is gone or not to be seen is no mapper any more */
 		if (recovery_mapper_view(thread, mapper, ino, survey->first,
-					 survey->found, views))
+					 survey->nr, views))
 			continue;
 		ret = recovery_survey_mapper(
 			survey, mapper, mm->mapper_group(mm->context, mapper),
@@ -121,13 +138,15 @@ int recovery_survey_find(struct recovery *recovery, struct mm_window *window,
 	int ret;
 
 	ret = mm->look(mm->context, window, survey->first, survey->nr,
-		       survey->extents, &survey->size_bytes);
+		       survey->known, survey->extents, &survey->size_bytes);
 	if (ret < 0)
 		return ret;
 	survey->found = (uint32_t) ret;
-	for (uint32_t i = 0; i < survey->found; i++)
+	for (uint32_t i = 0; i < survey->found; i++) {
 		recovery_facts(homes, survey->first + i, &survey->extents[i],
 			       NULL, &survey->facts[i]);
+		survey->facts[i].by_pte = survey->by_pte[i];
+	}
 	return 0;
 }
 

@@ -93,8 +93,8 @@ void fake_window_check(const struct mm_window *window, uint64_t index)
 }
 
 static int fake_look(void *context, struct mm_window *window, uint64_t first,
-		     uint32_t nr, struct mm_extent *extents,
-		     uint64_t *size_bytes)
+		     uint32_t nr, const enum mm_known *known,
+		     struct mm_extent *extents, uint64_t *size_bytes)
 {
 	struct fake_mm *fake = context;
 	const struct fake_extent *from;
@@ -114,9 +114,33 @@ static int fake_look(void *context, struct mm_window *window, uint64_t first,
 			.above = from->above,
 			.huge = from->huge,
 		};
+		/* even if it has changed since */
+		if (known && known[ret] != MM_KNOWN_NOTHING) {
+			extents[ret].resident = HUGETMPFS_EXTENT_PAGES;
+			extents[ret].swapped = 0;
+			extents[ret].huge |= known[ret] == MM_KNOWN_HUGE;
+		}
 		fake_nodes_show(from, &extents[ret]);
 	}
 	return fake_leave(fake, ret);
+}
+
+static bool fake_has_data(void *context, struct mm_window *window,
+			  uint64_t first, uint32_t nr)
+{
+	const struct fake_extent *extent;
+	struct fake_mm *fake = context;
+	bool has = false;
+
+	fake_window_check(window, first);
+	fake_window_check(window, first + nr - 1);
+	pthread_mutex_lock(&fake->lock);
+	for (; nr > 0 && first < fake->nr; nr--, first++) {
+		extent = &fake->extents[first];
+		has |= extent->resident || extent->swapped;
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return has;
 }
 
 static void fake_willneed(void *context, struct mm_window *window,
@@ -346,6 +370,7 @@ static int fake_mapper_view(void *context, const struct mm_mapper *mapper,
 	struct fake_mm *fake = context;
 	struct fake_mapper *from = &fake->mappers[mapper->pid];
 	int ret = fake_enter(fake, FAKE_MAPPER_VIEW, first);
+	const struct fake_extent *extent;
 
 	(void) dev;
 	(void) ino;
@@ -360,8 +385,11 @@ static int fake_mapper_view(void *context, const struct mm_mapper *mapper,
 			continue;
 		views[i].addr =
 			FAKE_ADDR + (first + i) * HUGETMPFS_EXTENT_BYTES;
-		views[i].by_pte = from->by_pte[first + i];
-		views[i].by_pmd = from->by_pmd[first + i];
+		extent = &fake->extents[first + i];
+		if (from->by_pte[first + i])
+			views[i].small = extent->resident ? extent->resident : 1;
+		/* tests may have broken it up since */
+		views[i].by_pmd = from->by_pmd[first + i] && extent->huge;
 	}
 	return fake_leave(fake, ret);
 }
@@ -435,6 +463,7 @@ void fake_mm_init(struct fake_mm *fake, uint32_t nr)
 		.window_attach = fake_window_attach,
 		.window_detach = fake_window_detach,
 		.look = fake_look,
+		.has_data = fake_has_data,
 		.willneed = fake_willneed,
 		.populate = fake_populate,
 		.collapse = fake_collapse,

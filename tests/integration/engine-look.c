@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -298,10 +299,11 @@ static void mappers(void)
 		check_equal(views[0].addr, aligned.addr);
 		check_equal(views[2].addr, aligned.addr + 2 * EXTENT);
 		check_equal(views[3].addr, 0);
-		check(views[0].by_pte && !views[0].by_pmd);
-		check(!views[3].by_pte && !views[3].misaligned);
+		check_equal(views[0].small, 512);
+		check(!views[0].by_pmd);
+		check(!views[3].small && !views[3].misaligned);
 		if (!(masks[i] & WITHOUT(PAGEMAP_SCAN)))
-			check(views[2].by_pmd && !views[2].by_pte);
+			check(views[2].by_pmd && !views[2].small);
 		check_equal(ops->mapper_view(mm, &found.mapper[1],
 					     file.st.st_dev, file.st.st_ino, 0,
 					     4, views),
@@ -323,6 +325,106 @@ static void mappers(void)
 	tmpfs_umount();
 }
 
+/* Maps the first extent so that it could be mapped huge. */
+static char *map_aligned(const struct file *file, char *near)
+{
+	uintptr_t at = ((uintptr_t) near + EXTENT) & ~(uintptr_t) (EXTENT - 1);
+	char *addr;
+
+	addr = mmap((void *) at, EXTENT, PROT_READ, MAP_SHARED | MAP_FIXED,
+		    file->fd, 0);
+	check(addr != MAP_FAILED);
+	return addr;
+}
+
+static void touch(const volatile char *addr, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		(void) addr[i * PAGE];
+}
+
+/* An extent that a process has mapped twice is counted where it is first. */
+static void mapped_twice(void)
+{
+	static const unsigned masks[] = {0, WITHOUT(PAGEMAP_SCAN)};
+	struct mm_mapper self = {.pid = getpid()};
+	size_t bytes = 5 * EXTENT;
+	struct mm_view view;
+	struct file file;
+	struct mm *mm;
+	char *place, *once;
+
+	tmpfs_mount("size=64M,huge=never");
+	file_make(&file, EXTENT);
+	file_fill(&file, 0, EXTENT, 1 << 16);
+	place = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
+	check(place != MAP_FAILED);
+	once = map_aligned(&file, place);
+	touch(map_aligned(&file, once + EXTENT), 512);
+	self.pidfd = (int) syscall(SYS_pidfd_open, self.pid, 0);
+	for (size_t i = 0; i < 2; i++) {
+		check_equal(mm_open(&mm, masks[i]), 0);
+		check_equal(mm_real_ops(mm)->mapper_view(
+				    mm, &self, file.st.st_dev, file.st.st_ino,
+				    0, 1, &view),
+			    0);
+		check_equal(view.addr, (uintptr_t) once);
+		check_equal(view.small, i * 512);
+		touch(once, 512);
+		mm_close(mm);
+	}
+	close(self.pidfd);
+	munmap(place, bytes);
+	file_end(&file);
+	tmpfs_umount();
+}
+
+/* What is known is not asked for; and what was written is found. */
+static void known(void)
+{
+	static const enum mm_known knowns[] = {
+		MM_KNOWN_NOTHING, MM_KNOWN_RESIDENT, MM_KNOWN_RESIDENT,
+		MM_KNOWN_HUGE};
+	struct mm_extent extents[4], asked[4];
+	const struct mm_ops *ops;
+	struct mm_window *window;
+	struct file file;
+	uint64_t size;
+	struct mm *mm;
+
+	tmpfs_mount("size=64M,huge=never");
+	file_make(&file, 5 * EXTENT);
+	file_fill(&file, 0, 4 * EXTENT, 1 << 16);
+	collapse(&file, 2);
+	collapse(&file, 3);
+	check_equal(mm_open(&mm, 0), 0);
+	ops = mm_real_ops(mm);
+	check_equal(ops->window_open(mm, 5, &window), 0);
+	ops->window_attach(mm, window, file.fd, 0, 5);
+	check_equal(ops->look(mm, window, 0, 4, NULL, asked, &size), 4);
+	check_equal(ops->look(mm, window, 0, 4, knowns, extents, &size), 4);
+	for (int i = 0; i < 4; i++) {
+		check_equal(extents[i].resident, 512);
+		check_equal(asked[i].resident, 512);
+		check_equal(extents[i].huge, i > 1);
+		check_equal(asked[i].huge, i > 1);
+	}
+	check(ops->has_data(mm, window, 0, 5));
+	check(ops->has_data(mm, window, 3, 1));
+	check(!ops->has_data(mm, window, 4, 1));
+	file_punch(&file, 3 * EXTENT, EXTENT);
+	check_equal(ops->look(mm, window, 0, 4, knowns, extents, &size), 4);
+	check(extents[3].huge && extents[3].resident == 512);
+	check_equal(ops->look(mm, window, 0, 4, NULL, extents, &size), 4);
+	check(!extents[3].huge && extents[3].resident == 0);
+	check(!ops->has_data(mm, window, 3, 2));
+	ops->window_close(mm, window);
+	mm_close(mm);
+	file_end(&file);
+	tmpfs_umount();
+}
+
 /* Each page that is in memory is asked for, and no other one is touched. */
 static void nodes_look(struct mm *mm, struct mm_window *window,
 		       struct file *file, int node)
@@ -332,7 +434,7 @@ static void nodes_look(struct mm *mm, struct mm_window *window,
 	uint64_t kib = file_kib(file), size;
 
 	ops->window_attach(mm, window, file->fd, 0, 4);
-	check_equal(ops->look(mm, window, 0, 4, extents, &size), 4);
+	check_equal(ops->look(mm, window, 0, 4, NULL, extents, &size), 4);
 	for (; one < extents + 4; one++) {
 		check_equal(one->nr_nodes, one->resident != 0);
 		check_equal(one->nid, one->resident ? node : -1);
@@ -353,7 +455,8 @@ static void nodes_migrate(struct mm *mm, struct mm_window *window, int node)
 	uint64_t size;
 
 	for (uint64_t index = 0; index < 4; index++) {
-		check_equal(ops->look(mm, window, index, 1, &extent, &size), 1);
+		check_equal(ops->look(mm, window, index, 1, NULL,
+				      &extent, &size), 1);
 		check_equal(ops->migrate(mm, window, index, &extent, node,
 					 &nowhere, 0, &migrated), 0);
 		for (int i = 0; i < MM_NR_MOVED; i++)
@@ -563,6 +666,8 @@ const struct topic engine_look_topics[] = {
 	{"appended", appended},
 	{"sparse", sparse},
 	{"mappers", mappers},
+	{"mapped_twice", mapped_twice},
+	{"known", known},
 	{"nodes", nodes},
 	{"threads", threads},
 	{"mapper_gone", mapper_gone},
