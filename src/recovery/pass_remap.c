@@ -19,32 +19,63 @@ static bool recovery_remap_mapper(struct recovery_batch *batch,
 	return did;
 }
 
+/* The recovery mm, unless it has it from a collapse. */
+static const struct recovery_mm *
+recovery_remap_first(const struct recovery_item *item)
+{
+	bool wants = item->mm.addr && item->mm.by_pte &&
+		     !(item->team.done & HUGETMPFS_PASS_COLLAPSE);
+
+	return wants ? &item->mm : NULL;
+}
+
+/* The next of the others, from *i on; NULL when there is none. */
+static const struct recovery_mm *
+recovery_remap_next(const struct recovery_survey *survey,
+		    const struct recovery_item *item, size_t *i)
+{
+	const struct recovery_remap *remap;
+
+	while (*i < survey->nr_remaps) {
+		remap = &survey->remaps[(*i)++];
+		if (remap->index == item->team.index && remap->mm.addr)
+			return &remap->mm;
+	}
+	return NULL;
+}
+
+static bool recovery_remap_all(struct recovery_batch *batch,
+			       const struct recovery_item *item)
+{
+	const struct recovery_mm *mm = recovery_remap_first(item);
+	bool did = mm && recovery_remap_mapper(batch, mm);
+	size_t i = 0;
+
+	while ((mm = recovery_remap_next(&batch->survey, item, &i)))
+		did |= recovery_remap_mapper(batch, mm);
+	return did;
+}
+
 static void recovery_remap_one(struct recovery_batch *batch,
 			       struct recovery_item *item)
 {
-	struct recovery_survey *survey = &batch->survey;
 	bool did = false;
+	size_t i = 0;
 
-	if (atomic_load(&item->work->released) ||
-	    atomic_load(&item->work->unwanted) ||
-	    recovery_item_look(batch, item)) {
-		team_advance(&item->team, TEAM_LOST);
-		return;
-	}
-	/* on anything but a huge page the call would collapse, fill holes */
-	if (!item->team.now.huge) {
-		team_give_up(&item->team, HUGETMPFS_REASON_TOO_LATE, 0);
-		return;
-	}
-	/* the recovery mm has it from the collapse, if there was one */
-	if (item->mm.addr && item->mm.by_pte &&
-	    !(item->team.done & HUGETMPFS_PASS_COLLAPSE))
-		did = recovery_remap_mapper(batch, &item->mm);
-	for (size_t i = 0; i < survey->nr_remaps; i++) {
-		if (survey->remaps[i].index == item->team.index &&
-		    survey->remaps[i].mm.addr)
-			did |= recovery_remap_mapper(batch,
-						     &survey->remaps[i].mm);
+	if (recovery_remap_first(item) ||
+	    recovery_remap_next(&batch->survey, item, &i)) {
+		if (atomic_load(&item->work->released) ||
+		    atomic_load(&item->work->unwanted) ||
+		    recovery_item_look(batch, item)) {
+			team_advance(&item->team, TEAM_LOST);
+			return;
+		}
+		/* on anything else the call would collapse, and fill holes */
+		if (!item->team.now.huge) {
+			team_give_up(&item->team, HUGETMPFS_REASON_TOO_LATE, 0);
+			return;
+		}
+		did = recovery_remap_all(batch, item);
 	}
 	recovery_count(batch->recovery, RECOVERY_COUNT_remap_untried,
 		       item->misaligned);
