@@ -69,6 +69,11 @@ void answer_line(struct answer *answer, const char *key, const char *format,
 	add_line(answer, key, value);
 }
 
+void answer_reserve(struct answer *answer)
+{
+	reserve(answer, 1);
+}
+
 void answer_ok(struct answer *answer)
 {
 	add_line(answer, PROTOCOL_OK, "");
@@ -92,11 +97,12 @@ void answer_error(struct answer *answer, int error, const char *format, ...)
 
 const char *answer_packet(const struct answer *answer, size_t *length)
 {
-	const char *start = answer->text + answer->sent;
 	size_t left = answer->length - answer->sent;
+	const char *start;
 
 	if (!left)
 		return NULL;
+	start = answer->text + answer->sent;
 	if (left > PROTOCOL_ANSWER_BYTES) {
 		left = PROTOCOL_ANSWER_BYTES;
 		while (start[left - 1] != '\n')

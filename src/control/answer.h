@@ -25,6 +25,12 @@ struct answer {
 void answer_line(struct answer *answer, const char *key, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
 
+/*
+ * Gets the memory for a short answer, so that what is done after that does not
+ * go unanswered. A failure is kept in the answer, too.
+ */
+void answer_reserve(struct answer *answer);
+
 /* The first line of a good answer, and its last one. */
 void answer_ok(struct answer *answer);
 void answer_end(struct answer *answer);

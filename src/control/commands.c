@@ -422,6 +422,9 @@ void command_run(const struct control_config *config, char *text,
 {
 	char *argument;
 
+	answer_reserve(answer);
+	if (answer->failed)
+		return;
 	if (length && text[length - 1] == '\n')
 		length--;
 	text[length] = '\0';

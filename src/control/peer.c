@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -103,6 +104,19 @@ static bool send_answer(struct peer *peer)
 	return true;
 }
 
+/* The client hears of it in any case; what it was told before was not all. */
+static void send_no_memory(struct peer *peer)
+{
+	char packet[64];
+	int length = snprintf(packet, sizeof(packet), PROTOCOL_ERROR
+			      " %d no memory for an answer\n", ENOMEM);
+
+	log_warning("control: no memory for an answer");
+	if (send(peer->fd, packet, (size_t) length,
+		 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug(CONTROL, "control: client gone before it was heard");
+}
+
 /* Tells one that watches that there is no more to come, if it still listens. */
 static void end_trace(struct peer *peer)
 {
@@ -191,7 +205,7 @@ bool peer_run(struct peer *peer, short revents)
 	if (peer->rest.trace && !peer->answer.length)
 		trace_run(peer->rest.trace, &peer->answer);
 	if (peer->answer.failed) {
-		log_warning("control: no memory for an answer");
+		send_no_memory(peer);
 		return false;
 	}
 	if (!send_answer(peer))

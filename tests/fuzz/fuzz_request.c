@@ -18,61 +18,22 @@
 
 #include <hugetmpfs/ioctl.h>
 
-#include "base/log.h"
-#include "fake/fake_mm.h"
 #include "fuse/ops.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/mount.h"
 #include "namespace/creds.h"
-#include "recovery/counters.h"
-#include "recovery/recovery.h"
 
 #define NR_NODES 8
 #define MAX_OFFSET (1 << 22)
 
 static struct fixture {
-	char path[32];
+	struct fuzz_mount mount;
 	int null_fd;
 	int root_fd;
 	int memfd;
-	struct fake_mm fake;
-	struct recovery_counters counters;
-	struct recovery *recovery;
 	struct table *table;
 	struct server server;
 } me;
-
-/* What is left of the input. */
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
-
-static void take(struct input *input, void *to, size_t size)
-{
-	size_t n = size < input->size ? size : input->size;
-
-	memset(to, 0, size);
-	if (n)
-		memcpy(to, input->data, n);
-	input->data += n;
-	input->size -= n;
-}
-
-static uint8_t take_byte(struct input *input)
-{
-	uint8_t byte;
-
-	take(input, &byte, 1);
-	return byte;
-}
-
-static void log_nothing(enum log_level level, const char *format, va_list ap)
-{
-	char line[256];
-
-	(void) level;
-	vsnprintf(line, sizeof(line), format, ap);
-}
 
 static void no_log(enum fuse_log_level level, const char *format, va_list ap)
 {
@@ -83,65 +44,14 @@ static void no_log(enum fuse_log_level level, const char *format, va_list ap)
 
 /* ---- what there is to serve ---- */
 
-static int no_file(void *arg, uint64_t ino, int flags)
-{
-	(void) arg;
-	(void) ino;
-	(void) flags;
-	return -ENOENT;
-}
-
-static int no_next(void *arg, uint64_t *cursor, uint64_t *ino)
-{
-	(void) arg;
-	(void) cursor;
-	(void) ino;
-	return -ENOENT;
-}
-
-static void remove_path(void)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -rf %s", me.path);
-	if (system(command))
-		perror(command);
-}
-
-static void start_engine(void)
-{
-	struct recovery_config config = { .pause_us = 1, .open_ino = no_file,
-					  .next_ino = no_next };
-
-	fake_mm_init(&me.fake, 4);
-	recovery_settings_init(&config.settings);
-	fuzz_must(!recovery_create(&me.recovery, &config, &me.fake.ops,
-				   &me.counters));
-}
-
-/* What a test says that cannot run here. */
-static _Noreturn void skip(const char *why)
-{
-	printf("skipped: %s\n", why);
-	exit(77);
-}
-
 static void start(void)
 {
-	if (geteuid())
-		skip("only root opens files by their handles");
-	log_set_sink(log_nothing);
+	fuzz_mount_begin(&me.mount);
 	fuse_set_log_func(no_log);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGIO, SIG_IGN);
-	strcpy(me.path, "/dev/shm/hugetmpfs-fuzz.XXXXXX");
-	if (!mkdtemp(me.path))
-		skip("there is no /dev/shm to write to");
-	fuzz_must(!chmod(me.path, 0755));
-	atexit(remove_path);
 	me.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	fuzz_must(me.null_fd >= 0 && !creds_thread_init());
-	start_engine();
 }
 
 /* A mount, with nothing in it. */
@@ -149,7 +59,7 @@ static void mount_open(void)
 {
 	struct server *server = &me.server;
 
-	me.root_fd = open(me.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	me.root_fd = open(me.mount.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	me.memfd = table_create();
 	fuzz_must(me.root_fd >= 0 && !table_open(&me.table, me.memfd));
 	memset(server, 0, sizeof(*server));
@@ -159,7 +69,7 @@ static void mount_open(void)
 		.root_fd = me.root_fd,
 		.table = me.table,
 		.inodes = server->inodes,
-		.recovery = me.recovery,
+		.recovery = me.mount.recovery,
 	};
 	pthread_mutex_init(&server->calls_mutex, NULL);
 	pthread_cond_init(&server->calls_fewer, NULL);
@@ -226,10 +136,10 @@ static void send_init(void)
 }
 
 /* Names are short, without a slash, and neither . nor .. */
-static void add_name(struct input *input)
+static void add_name(struct fuzz_input *input)
 {
 	static const char *const names[] = { "a", "b", "c", "d", "e" };
-	uint8_t byte = take_byte(input);
+	uint8_t byte = fuzz_take_byte(input);
 	char name[5] = "";
 
 	if (byte < 200) {
@@ -238,7 +148,7 @@ static void add_name(struct input *input)
 		add(known, strlen(known) + 1);
 		return;
 	}
-	take(input, name, 4);
+	fuzz_take(input, name, 4);
 	for (int i = 0; i < 4; i++)
 		if (name[i] == '/' || name[i] == '.')
 			name[i] = '_';
@@ -247,105 +157,105 @@ static void add_name(struct input *input)
 	add(name, strlen(name) + 1);
 }
 
-static void add_text(struct input *input)
+static void add_text(struct fuzz_input *input)
 {
 	static const char *const attributes[] = {
 		"user.a", "user.b", "trusted.a", "security.capability",
 		"system.posix_acl_access", "system.posix_acl_default",
 		HUGETMPFS_XATTR_RECOVER,
 	};
-	uint8_t which = take_byte(input) %
+	uint8_t which = fuzz_take_byte(input) %
 			(sizeof(attributes) / sizeof(*attributes));
 
 	add(attributes[which], strlen(attributes[which]) + 1);
 }
 
 /* A structure of the protocol from the input, and how long it is. */
-static void add_struct(struct input *input, size_t size)
+static void add_struct(struct fuzz_input *input, size_t size)
 {
 	unsigned char bytes[256];
 
-	take(input, bytes, size);
+	fuzz_take(input, bytes, size);
 	add(bytes, size);
 }
 
-static void add_setxattr(struct input *input)
+static void add_setxattr(struct fuzz_input *input)
 {
 	struct fuse_setxattr_in in;
 	unsigned char value[64];
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.size %= sizeof(value) + 1;
 	/* the kernel lets no other flags through */
 	in.flags &= 3;
-	take(input, value, in.size);
+	fuzz_take(input, value, in.size);
 	add(&in, sizeof(in));
 	add_text(input);
 	add(value, in.size);
 }
 
-static void add_getxattr(struct input *input)
+static void add_getxattr(struct fuzz_input *input)
 {
 	struct fuse_getxattr_in in;
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.size %= XATTR_SIZE_MAX + 1;
 	add(&in, sizeof(in));
 }
 
-static void add_fallocate(struct input *input)
+static void add_fallocate(struct fuzz_input *input)
 {
 	struct fuse_fallocate_in in;
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.offset %= MAX_OFFSET;
 	in.length = in.length % MAX_OFFSET + 1;
 	add(&in, sizeof(in));
 }
 
-static void add_setattr(struct input *input)
+static void add_setattr(struct fuzz_input *input)
 {
 	struct fuse_setattr_in in;
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.size &= INT64_MAX;
 	add(&in, sizeof(in));
 }
 
-static void add_write(struct input *input)
+static void add_write(struct fuzz_input *input)
 {
 	struct fuse_write_in in;
 	unsigned char data[64];
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.size %= sizeof(data) + 1;
 	in.offset %= MAX_OFFSET;
-	take(input, data, in.size);
+	fuzz_take(input, data, in.size);
 	add(&in, sizeof(in));
 	add(data, in.size);
 }
 
-static void add_read(struct input *input, uint32_t max)
+static void add_read(struct fuzz_input *input, uint32_t max)
 {
 	struct fuse_read_in in;
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.size %= max + 1;
 	in.offset &= INT64_MAX;
 	add(&in, sizeof(in));
 }
 
-static void add_ioctl(struct input *input)
+static void add_ioctl(struct fuzz_input *input)
 {
 	static const uint32_t commands[] = {
 		HUGETMPFS_IOC_MAP, HUGETMPFS_IOC_RECOVER, HUGETMPFS_IOC_CANCEL,
 		HUGETMPFS_IOC_POLICY, FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR,
 	};
-	uint8_t which = take_byte(input);
+	uint8_t which = fuzz_take_byte(input);
 	unsigned char data[4096];
 	struct fuse_ioctl_in in;
 
-	take(input, &in, sizeof(in));
+	fuzz_take(input, &in, sizeof(in));
 	in.cmd = which < 200 ? commands[which % 6] : in.cmd;
 	/* what would outlive this: files that cannot be removed */
 	if (in.cmd == FS_IOC_SETFLAGS || in.cmd == FS_IOC_FSSETXATTR)
@@ -356,20 +266,20 @@ static void add_ioctl(struct input *input)
 	in.out_size = in.cmd >> 31 ? in.cmd >> 16 & 0x3fff : 0;
 	if (in.in_size > sizeof(data))
 		in.in_size = sizeof(data);
-	take(input, data, in.in_size);
+	fuzz_take(input, data, in.in_size);
 	add(&in, sizeof(in));
 	add(data, in.in_size);
 }
 
-static void add_batch_forget(struct input *input)
+static void add_batch_forget(struct fuzz_input *input)
 {
-	struct fuse_batch_forget_in in = { .count = take_byte(input) % 4 };
+	struct fuse_batch_forget_in in = { .count = fuzz_take_byte(input) % 4 };
 
 	add(&in, sizeof(in));
 	for (uint32_t i = 0; i < in.count; i++) {
 		const struct fuse_forget_one one = {
-			.nodeid = take_byte(input) % NR_NODES,
-			.nlookup = take_byte(input),
+			.nodeid = fuzz_take_byte(input) % NR_NODES,
+			.nlookup = fuzz_take_byte(input),
 		};
 
 		add(&one, sizeof(one));
@@ -377,7 +287,7 @@ static void add_batch_forget(struct input *input)
 }
 
 /* What comes after the header of a request. False: not one to be sent. */
-static bool add_body(struct input *input, uint32_t opcode)
+static bool add_body(struct fuzz_input *input, uint32_t opcode)
 {
 	switch (opcode) {
 	case FUSE_LOOKUP:
@@ -468,10 +378,10 @@ static bool add_body(struct input *input, uint32_t opcode)
 	}
 }
 
-static void send_one(struct input *input)
+static void send_one(struct fuzz_input *input)
 {
-	uint32_t opcode = take_byte(input) % 64;
-	uint8_t who = take_byte(input);
+	uint32_t opcode = fuzz_take_byte(input) % 64;
+	uint8_t who = fuzz_take_byte(input);
 
 	request.header.len = sizeof(request.header);
 	request.header.uid = who & 0x80 ? 1000 : 0;
@@ -508,9 +418,9 @@ static void forget_all(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, size };
+	struct fuzz_input input = { data, size };
 
-	if (!me.recovery)
+	if (!me.mount.recovery)
 		start();
 	mount_open();
 	send_init();
@@ -518,6 +428,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		send_one(&input);
 	forget_all();
 	mount_close();
-	nftw(me.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	nftw(me.mount.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	return 0;
 }
