@@ -40,13 +40,13 @@ char *optstr_next(char **cursor, char **value)
 	return name;
 }
 
-bool optstr_is_one(const char *name, const char *value)
+int optstr_is_one(const char *name, const char *value)
 {
 	char *text, *cursor, *again, *rest;
 	bool is_one;
 
 	if (asprintf(&text, "%s=%s", name, value) < 0)
-		return false;
+		return -ENOMEM;
 	cursor = text;
 	again = optstr_next(&cursor, &rest);
 	is_one = again && !*cursor && !strcmp(again, name) && rest &&
@@ -70,21 +70,24 @@ bool optstr_has(const char *options, const char *name)
 	return false;
 }
 
-char *optstr_value(const char *options, const char *name)
+int optstr_value(const char *options, const char *name, char **out)
 {
 	char *copy, *cursor, *item, *value, *found = NULL;
 
+	*out = NULL;
+	if (!options)
+		return 0;
 	copy = cursor = strdup(options);
 	if (!copy)
-		return NULL;
+		return -ENOMEM;
 	while ((item = optstr_next(&cursor, &value))) {
 		if (!strcmp(item, name))
 			found = value;
 	}
 	if (found)
-		found = strdup(found);
+		*out = strdup(found);
 	free(copy);
-	return found;
+	return found && !*out ? -ENOMEM : 0;
 }
 
 /* Writes the options that are not of that name. */

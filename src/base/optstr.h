@@ -19,18 +19,19 @@ char *optstr_next(char **cursor, char **value);
 
 /*
  * Whether name=value is one option when it is read again, without the quotes
- * that it may have had.
+ * that it may have had: 1 or 0, or -ENOMEM.
  */
-bool optstr_is_one(const char *name, const char *value);
+int optstr_is_one(const char *name, const char *value);
 
 /* Whether there is an option of that name. options may be NULL: none. */
 bool optstr_has(const char *options, const char *name);
 
 /*
- * The value of the last option of that name, for the caller to free; NULL
- * when there is none, when it has no value, or when memory is short.
+ * The value of the last option of that name, for the caller to free; *value is
+ * NULL when there is none or it has no value. options may be NULL: none. Returns
+ * 0 or -ENOMEM.
  */
-char *optstr_value(const char *options, const char *name);
+int optstr_value(const char *options, const char *name, char **value);
 
 /*
  * Puts an option at the end of *options (malloc'd, or NULL for an empty one)

@@ -88,8 +88,11 @@ static int check_fixed(const struct live *live, const struct fixed_option *fixed
 {
 	char *now;
 	bool same;
+	int ret;
 
-	now = optstr_value(live->options, fixed->name);
+	ret = optstr_value(live->options, fixed->name, &now);
+	if (ret)
+		return ret;
 	same = value ? now && !strcmp(now, value)
 		     : optstr_has(live->options, fixed->name);
 	free(now);
@@ -139,7 +142,8 @@ static int take_list(const struct live *live, struct change *change,
 
 	ret = options_parse_list(&change->asked, list);
 	if (ret) {
-		snprintf(error, error_size, "bad options '%s'", list);
+		if (ret != -ENOMEM)
+			snprintf(error, error_size, "bad options '%s'", list);
 		return ret;
 	}
 	change->options = strdup(live->options);
@@ -172,10 +176,11 @@ static int change_atime(const struct live *live, const struct change *change,
 	return ret;
 }
 
-/* What is changed of mpol=, for the caller to free; NULL: nothing. */
-static char *changed_mpol(const struct change *change)
+static int set_mpol(struct change *change, const char *mpol)
 {
-	return change->tmpfs ? optstr_value(change->tmpfs, "mpol") : NULL;
+	int ret = optstr_set(&change->tmpfs, "mpol", mpol);
+
+	return ret ? ret : optstr_set(&change->options, "mpol", mpol);
 }
 
 /* A new rule for pages is one for tmpfs, too, where it had the old one. */
@@ -183,18 +188,15 @@ static int take_numa(const struct live *live, struct change *change,
 		     const struct placement_rule *before,
 		     const struct placement_rule *after)
 {
-	char *now = optstr_value(live->options, "mpol");
-	char *old = numa_mpol(before), *new = numa_mpol(after);
-	int ret = 0;
+	char *now = NULL, *old = NULL, *new = NULL;
+	int ret = optstr_value(live->options, "mpol", &now);
 
-	if (!now || (old && !strcmp(now, old))) {
-		if (now && !new)
-			new = strdup("default");
-		if (new)
-			ret = optstr_set(&change->tmpfs, "mpol", new);
-		if (new && !ret)
-			ret = optstr_set(&change->options, "mpol", new);
-	}
+	if (!ret)
+		ret = numa_mpol(before, &old);
+	if (!ret)
+		ret = numa_mpol(after, &new);
+	if (!ret && (new || now) && (!now || (old && !strcmp(now, old))))
+		ret = set_mpol(change, new ? new : "default");
 	free(now);
 	free(old);
 	free(new);
@@ -207,7 +209,7 @@ static int take_settings(const struct live *live, struct change *change,
 			 size_t error_size)
 {
 	struct recovery_settings before;
-	char *mpol;
+	char *mpol = NULL;
 	int ret = 0;
 
 	recovery_settings_get(live->recovery, &before);
@@ -215,9 +217,10 @@ static int take_settings(const struct live *live, struct change *change,
 	if (change->settings)
 		ret = recovery_settings_parse(settings, change->settings, error,
 					      error_size);
+	if (!ret)
+		ret = optstr_value(change->tmpfs, "mpol", &mpol);
 	if (ret)
 		return ret;
-	mpol = changed_mpol(change);
 	if (change->settings && optstr_has(change->settings, "numa")) {
 		ret = numa_check(&settings->numa, error, error_size);
 		if (!ret && !mpol)

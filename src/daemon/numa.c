@@ -4,6 +4,7 @@
  */
 #include "daemon/numa.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,19 +30,21 @@ void numa_follow_mpol(const char *mpol, struct placement_rule *rule)
 	placement_from_mpol(mpol, &present, rule);
 }
 
-char *numa_mpol(const struct placement_rule *rule)
+int numa_mpol(const struct placement_rule *rule, char **mpol)
 {
 	struct placement_policy policy = { .nr = 1 };
 	char text[HUGETMPFS_NUMA_BYTES];
 	struct nodeset present;
 
+	*mpol = NULL;
 	if (rule->mode == HUGETMPFS_NUMA_DEFAULT ||
 	    rule->mode == HUGETMPFS_NUMA_FOLLOW)
-		return NULL;
+		return 0;
 	mm_nodes_present(&present);
 	if (nodeset_count(&present) <= 1)
-		return NULL;
+		return 0;
 	policy.rules[0] = *rule;
 	placement_format(&policy, text, sizeof(text));
-	return strdup(text);
+	*mpol = strdup(text);
+	return *mpol ? 0 : -ENOMEM;
 }

@@ -19,9 +19,10 @@ int numa_check(const struct placement_rule *rule, char *error,
 void numa_follow_mpol(const char *mpol, struct placement_rule *rule);
 
 /*
- * The mpol= that has new pages put where the rule says, for the caller to free.
- * NULL when there is none, when the machine has one node, or without memory.
+ * The mpol= that has new pages put where the rule says, for the caller to free;
+ * NULL when there is none, or when the machine has one node. Returns 0 or
+ * -ENOMEM.
  */
-char *numa_mpol(const struct placement_rule *rule);
+int numa_mpol(const struct placement_rule *rule, char **mpol);
 
 #endif

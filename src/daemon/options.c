@@ -284,7 +284,13 @@ static int set_option(struct options *options, const char *name,
 static int set_whole(struct options *options, const char *name,
 		     const char *value)
 {
-	if (value && !is_ignored(name, value) && !optstr_is_one(name, value)) {
+	int one = 1;
+
+	if (value && !is_ignored(name, value))
+		one = optstr_is_one(name, value);
+	if (one < 0)
+		return one;
+	if (!one) {
 		log_error("bad value '%s' for option %s: there is a comma in it",
 			  value, name);
 		return -EINVAL;
@@ -293,17 +299,18 @@ static int set_whole(struct options *options, const char *name,
 }
 
 /* Where the mount does not say where pages belong, its tmpfs does. */
-static void settle_numa(struct options *options)
+static int settle_numa(struct options *options)
 {
 	char *mpol;
+	int ret;
 
-	if (optstr_has(options->own, "numa") ||
-	    !optstr_has(options->tmpfs, "mpol"))
-		return;
-	mpol = optstr_value(options->tmpfs, "mpol");
+	if (optstr_has(options->own, "numa"))
+		return 0;
+	ret = optstr_value(options->tmpfs, "mpol", &mpol);
 	if (mpol)
 		numa_follow_mpol(mpol, &options->settings.numa);
 	free(mpol);
+	return ret;
 }
 
 int options_parse_list(struct options *options, const char *list)
@@ -317,9 +324,7 @@ int options_parse_list(struct options *options, const char *list)
 	while (!ret && (name = optstr_next(&cursor, &value)))
 		ret = set_whole(options, name, value);
 	free(copy);
-	if (!ret)
-		settle_numa(options);
-	return ret;
+	return ret ? ret : settle_numa(options);
 }
 
 uint64_t options_atime_attr(unsigned long mount_flags)
@@ -441,8 +446,9 @@ static int set_mpol(struct options *options)
 	}
 	if (optstr_has(options->tmpfs, "mpol"))
 		return 0;
-	mpol = numa_mpol(&options->settings.numa);
-	ret = mpol ? optstr_set(&options->tmpfs, "mpol", mpol) : 0;
+	ret = numa_mpol(&options->settings.numa, &mpol);
+	if (mpol)
+		ret = optstr_set(&options->tmpfs, "mpol", mpol);
 	free(mpol);
 	return ret;
 }

@@ -26,6 +26,7 @@
 
 #define MAX_THREADS JOURNAL_NR_SLOTS
 #define STACK_BYTES (256 * 1024)
+#define MEMORY_US   1000 /* until it is asked for again */
 
 struct worker {
 	struct loop *loop;
@@ -82,14 +83,46 @@ static void count(struct server *server, const void *request)
 					  memory_order_relaxed);
 }
 
+/* Whether the request of this thread has come to its handler. */
+static __thread bool is_reached;
+
+void loop_reached(void)
+{
+	is_reached = true;
+}
+
+bool loop_process(struct server *server, void *request, size_t bytes)
+{
+	struct fuse_buf buf = { .mem = request, .size = bytes };
+
+	is_reached = false;
+	fuse_session_process_buf(server->session, &buf);
+	return is_reached;
+}
+
+/* Requests that the kernel takes no error for and does not ask again. */
+static bool cannot_be_refused(uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void loop_handle(struct server *server, struct journal_slot *slot)
 {
 	struct fuse_in_header header;
-	struct fuse_buf buf = { .mem = slot->request };
 
 	memcpy(&header, slot->request, sizeof(header));
-	buf.size = header.len;
-	fuse_session_process_buf(server->session, &buf);
+	while (!loop_process(server, slot->request, header.len) &&
+	       cannot_be_refused(header.opcode) &&
+	       !fuse_session_exited(server->session))
+		usleep(MEMORY_US);
 }
 
 /*
@@ -183,25 +216,25 @@ static void *serve(void *arg)
  */
 static int answer_init(struct server *server)
 {
-	struct fuse_buf buf = { .mem = malloc(JOURNAL_BYTES) };
+	void *request = malloc(JOURNAL_BYTES);
 	ssize_t n;
 	int ret;
 
-	if (!buf.mem)
+	if (!request)
 		return -ENOMEM;
 	do {
-		n = receive(server, buf.mem, JOURNAL_BYTES);
+		n = receive(server, request, JOURNAL_BYTES);
 	} while (!n);
 	if (n > 0) {
-		buf.size = (size_t) n;
-		count(server, buf.mem);
-		table_save_init(server->config.table, buf.mem, buf.size);
-		fuse_session_process_buf(server->session, &buf);
-		ret = server->error;
+		count(server, request);
+		table_save_init(server->config.table, request, (size_t) n);
+		ret = loop_process(server, request, (size_t) n)
+			      ? server->error
+			      : -ENOMEM;
 	} else {
 		ret = (int) n; /* -ENODEV: unmounted before it began */
 	}
-	free(buf.mem);
+	free(request);
 	return ret;
 }
 

@@ -249,6 +249,14 @@ int loop_run(struct server *server);
 void loop_handle(struct server *server, struct journal_slot *slot);
 
 /*
+ * Gives a request to libfuse, which refuses it by itself when it is short of
+ * memory. False when it did not come to its handler, as far as that calls
+ * loop_reached(): those do that must not be refused.
+ */
+bool loop_process(struct server *server, void *request, size_t bytes);
+void loop_reached(void);
+
+/*
  * takeover.c: whether another daemon has served this connection before, and
  * what has to be done then before this one serves: the session is initialised,
  * and what the other one has begun is brought to its end. Returns 0 or a

@@ -185,6 +185,7 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct directory *directory = directory_take(server_of(req), fi->fh);
 
 	(void) ino;
+	loop_reached();
 	if (directory)
 		directory_close(directory);
 	reply_err(req, 0);

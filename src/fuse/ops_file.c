@@ -127,6 +127,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	loop_reached();
 	file_released(server_of(req), ino, file_accmode(fi));
 	reply_err(req, 0);
 }

@@ -59,6 +59,7 @@ static void forget(fuse_req_t req, size_t nth, uint64_t nodeid,
 
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
+	loop_reached();
 	forget(req, 0, ino, nlookup);
 	fuse_reply_none(req);
 }
@@ -66,6 +67,7 @@ void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 void op_forget_multi(fuse_req_t req, size_t count,
 		     struct fuse_forget_data *forgets)
 {
+	loop_reached();
 	for (size_t i = 0; i < count; i++)
 		forget(req, i, forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);

@@ -84,6 +84,7 @@ void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct server *server = userdata;
 
+	loop_reached();
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!fuse_set_feature_flag(conn, needed[i].capability))
 			refuse(server, needed[i].name);

@@ -35,10 +35,10 @@ bool takeover_is_due(struct server *server)
 static int replay_init(struct server *server)
 {
 	unsigned char request[TABLE_INIT_BYTES];
-	struct fuse_buf buf = { .mem = request };
+	size_t bytes = table_load_init(server->config.table, request);
 
-	buf.size = table_load_init(server->config.table, request);
-	fuse_session_process_buf(server->session, &buf);
+	if (!loop_process(server, request, bytes))
+		return -ENOMEM;
 	return server->error;
 }
 

@@ -16,12 +16,16 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <hugetmpfs/hugetmpfs.h>
 #include <hugetmpfs/ioctl.h>
 
 static const char *const names[] = { "dir", "file", "link", "new", "other" };
 #define NR_NAMES (sizeof(names) / sizeof(*names))
+#define EXTENT_BYTES  HUGETMPFS_EXTENT_BYTES
 
-static void must_at(bool holds, const char *text, int line)
+bool faults_with_control;
+
+void faults_must(bool holds, const char *text, int line)
 {
 	if (holds)
 		return;
@@ -29,7 +33,6 @@ static void must_at(bool holds, const char *text, int line)
 		strerror(errno));
 	exit(FAULTS_WRONG);
 }
-#define must(condition) must_at(condition, #condition, __LINE__)
 
 static void make_file(const char *name)
 {
@@ -40,6 +43,8 @@ static void make_file(const char *name)
 
 void faults_prepare(void)
 {
+	if (faults_with_control)
+		faults_control_prepare();
 	must(!mkdir("t", 0755) && !chdir("t"));
 	make_file("file");
 	make_file("other");
@@ -49,7 +54,7 @@ void faults_prepare(void)
 
 static int write_state(const char *name, char *text, size_t room)
 {
-	char content[16] = "", value[8] = "";
+	char content[16] = "", value[8] = "", policy[8] = "", numa[16] = "";
 	struct stat st;
 
 	if (lstat(name, &st)) {
@@ -62,15 +67,19 @@ static int write_state(const char *name, char *text, size_t room)
 		must(fd >= 0 && read(fd, content, 8) >= 0 && !close(fd));
 		if (getxattr(name, "user.a", value, 7) < 0)
 			must(errno == ENODATA);
+		if (getxattr(name, HUGETMPFS_XATTR_RECOVER, policy, 7) < 0)
+			must(errno == ENODATA);
+		if (getxattr(name, HUGETMPFS_XATTR_NUMA, numa, 15) < 0)
+			must(errno == ENODATA);
 	} else if (S_ISLNK(st.st_mode)) {
 		must(readlink(name, content, 15) > 0);
 	}
 	return snprintf(text, room, "%s: mode %o links %u size %lld blocks %lld "
-			"owner %u %u content %s attribute %s\n", name,
+			"owner %u %u content %s attribute %s%s%s\n", name,
 			st.st_mode, (unsigned) st.st_nlink,
 			S_ISDIR(st.st_mode) ? 0 : (long long) st.st_size,
 			(long long) st.st_blocks, st.st_uid, st.st_gid, content,
-			value);
+			value, policy, numa);
 }
 
 /* The names that a listing has: all but . and .. */
@@ -93,6 +102,9 @@ void faults_state(char *text)
 	must(!chdir("t"));
 	used = (size_t) snprintf(text, FAULTS_STATE_BYTES, "%u names\n",
 				 count_names("."));
+	if (faults_with_control)
+		used += faults_control_state(text + used,
+					     FAULTS_STATE_BYTES - used);
 	for (size_t i = 0; i < NR_NAMES; i++)
 		used += (size_t) write_state(names[i], text + used,
 					     FAULTS_STATE_BYTES - used);
@@ -431,10 +443,47 @@ static int act_recover(void)
 	return ask_extents(HUGETMPFS_IOC_RECOVER, HUGETMPFS_RECOVER_DRY_RUN);
 }
 
-static const struct {
-	const char *name;
-	int (*act)(void);
-} operations[] = {
+/* For real: what it comes to is the kernel's to say, but nothing is lost. */
+static int act_recover_wait(void)
+{
+	struct hugetmpfs_ioc_extents range = { .nr = 1 };
+	int fd = open(".", O_TMPFILE | O_RDWR, 0600), ret;
+	char *data = malloc(EXTENT_BYTES), *seen = malloc(EXTENT_BYTES);
+
+	if (fd < 0)
+		return -errno;
+	must(data && seen);
+	memset(data, 'x', EXTENT_BYTES);
+	must(pwrite(fd, data, EXTENT_BYTES, 0) == EXTENT_BYTES);
+	ret = result_of(ioctl(fd, HUGETMPFS_IOC_RECOVER, &range));
+	must(pread(fd, seen, EXTENT_BYTES, 0) == EXTENT_BYTES);
+	must(!memcmp(data, seen, EXTENT_BYTES));
+	return ret;
+}
+
+static int act_policy(void)
+{
+	return result_of(setxattr("file", HUGETMPFS_XATTR_RECOVER, "all", 3, 0));
+}
+
+static int act_numa(void)
+{
+	int fd = open("file", O_RDWR);
+
+	return fd < 0 ? -errno
+		      : hugetmpfs_numa_set(fd, 0, HUGETMPFS_NUMA_TO_END,
+					   "bind:0", NULL, 0);
+}
+
+static int act_policy_get(void)
+{
+	struct hugetmpfs_policy policy;
+	int fd = open("file", O_RDWR);
+
+	return fd < 0 ? -errno : hugetmpfs_policy(fd, &policy);
+}
+
+static const struct faults_operation operations[] = {
 	{ "create", act_create },
 	{ "tmpfile", act_tmpfile },
 	{ "mknod", act_mknod },
@@ -471,13 +520,29 @@ static const struct {
 	{ "lookup of nothing", act_missing },
 	{ "extents", act_extents },
 	{ "recover", act_recover },
+	{ "recover and wait", act_recover_wait },
+	{ "set a policy", act_policy },
+	{ "get a policy", act_policy_get },
+	{ "say where pages belong", act_numa },
 };
+
+#define NR_OPERATIONS (sizeof(operations) / sizeof(*operations))
+
+/* NULL after the last one. */
+static const struct faults_operation *operation_of(unsigned operation)
+{
+	if (operation < NR_OPERATIONS)
+		return &operations[operation];
+	if (!faults_with_control)
+		return NULL;
+	return faults_control_operation(operation - NR_OPERATIONS);
+}
 
 const char *faults_name(unsigned operation)
 {
-	if (operation >= sizeof(operations) / sizeof(*operations))
-		return NULL;
-	return operations[operation].name;
+	const struct faults_operation *found = operation_of(operation);
+
+	return found ? found->name : NULL;
 }
 
 int faults_act(unsigned operation)
@@ -485,7 +550,7 @@ int faults_act(unsigned operation)
 	int ret, result = FAULTS_NOT_DONE;
 
 	must(!chdir("t"));
-	ret = operations[operation].act();
+	ret = operation_of(operation)->act();
 	if (!ret)
 		return FAULTS_DONE;
 	if (ret <= SEEN(0)) {

@@ -30,35 +30,10 @@
 #define QUIET_MS 5 /* nobody works on the operation any more */
 #define HANG_MS	 30000
 
-enum { NEVER = -1 }; /* no call fails */
-
 static struct {
 	pid_t actor; /* who does the operation; 0 when it has ended */
 	int result;  /* its wait status then */
-	const char *operation;
-	unsigned nr_wrong;
-	char failed[64]; /* the call that was made to fail */
 } me;
-
-static struct faults_shared {
-	char before[FAULTS_STATE_BYTES];
-	char after[FAULTS_STATE_BYTES];
-	char now[FAULTS_STATE_BYTES];
-} *shared;
-
-/* What is wrong, and the test goes on with what it can still see. */
-static void say_wrong(const char *what)
-{
-	fprintf(stderr, "%s, with %s failing: %s\n", me.operation,
-		me.failed[0] ? me.failed : "no call", what);
-	me.nr_wrong++;
-}
-
-static _Noreturn void fail(const char *what)
-{
-	say_wrong(what);
-	exit(1);
-}
 
 static uint64_t now_ms(void)
 {
@@ -136,12 +111,10 @@ static void note_failed(long number, int nth)
 {
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		if (calls[i].number == number) {
-			snprintf(me.failed, sizeof(me.failed), "%s (call %d)",
-				 calls[i].name, nth);
+			faults_note("%s (call %d)", calls[i].name, nth);
 			return;
 		}
-	snprintf(me.failed, sizeof(me.failed), "system call %ld (call %d)",
-		 number, nth);
+	faults_note("system call %ld (call %d)", number, nth);
 }
 
 /* ---- a phase of an operation, in a process of its own ---- */
@@ -196,12 +169,12 @@ static bool serve(pid_t daemon, int nth, uint64_t quiet_ms)
 		tid = waitpid(-1, &status, __WALL | WNOHANG);
 		if (tid <= 0) {
 			if (now_ms() > last + HANG_MS)
-				fail("it hangs");
+				faults_fail("it hangs");
 			usleep(50);
 			continue;
 		}
 		if (tid == daemon && !WIFSTOPPED(status))
-			fail("the daemon has ended");
+			faults_fail("the daemon has ended");
 		if (!WIFSTOPPED(status)) {
 			reap(tid, status);
 			continue;
@@ -214,118 +187,27 @@ static bool serve(pid_t daemon, int nth, uint64_t quiet_ms)
 	return failing.done;
 }
 
-static pid_t begin(int (*phase)(unsigned), unsigned operation)
-{
-	pid_t pid = fork();
+static pid_t traced_daemon;
 
-	if (pid < 0)
-		fail("fork");
-	if (!pid)
-		_exit(phase(operation));
-	return pid;
-}
-
-/* Without a call that fails, so it has to succeed. */
-static void do_phase(pid_t daemon, const char *what, int (*phase)(unsigned),
-		     unsigned operation)
-{
-	me.actor = begin(phase, operation);
-	serve(daemon, NEVER, 0);
-	if (me.result)
-		fail(what);
-}
-
-/* ---- one run ---- */
-
-static int phase_prepare(unsigned operation)
-{
-	(void) operation;
-	faults_prepare();
-	return 0;
-}
-
-static int phase_look(unsigned operation)
-{
-	(void) operation;
-	faults_state(shared->now);
-	return 0;
-}
-
-static int phase_clear(unsigned operation)
-{
-	(void) operation;
-	faults_clear();
-	return 0;
-}
-
-static void must_be(const char *expected, const char *what)
-{
-	if (!strcmp(shared->now, expected))
-		return;
-	fprintf(stderr, "expected:\n%sfound:\n%s", expected, shared->now);
-	say_wrong(what);
-}
-
-/* Without any failure: what it is like before and after. */
-static void learn(pid_t daemon, unsigned operation)
-{
-	do_phase(daemon, "cannot prepare", phase_prepare, operation);
-	do_phase(daemon, "cannot look", phase_look, operation);
-	memcpy(shared->before, shared->now, FAULTS_STATE_BYTES);
-	do_phase(daemon, "does not work at all", faults_act, operation);
-	do_phase(daemon, "cannot look", phase_look, operation);
-	memcpy(shared->after, shared->now, FAULTS_STATE_BYTES);
-	do_phase(daemon, "cannot clear", phase_clear, operation);
-}
-
-/* False when there is no such call. */
-static bool run(pid_t daemon, unsigned operation, int nth)
+static bool carry_out(int (*phase)(unsigned), unsigned operation, int nth,
+		      int *status)
 {
 	bool has_failed;
 
-	me.failed[0] = '\0';
-	do_phase(daemon, "cannot prepare", phase_prepare, operation);
-	traced_forget_requests();
-	me.actor = begin(faults_act, operation);
-	has_failed = serve(daemon, nth, QUIET_MS);
-	if (!WIFEXITED(me.result))
-		fail("the client was killed");
-	switch (WEXITSTATUS(me.result)) {
-	case FAULTS_DONE:
-	case FAULTS_DONE_NOT_SEEN:
-		do_phase(daemon, "cannot look", phase_look, operation);
-		must_be(shared->after, "it is not done, but no error was seen");
-		break;
-	case FAULTS_NOT_DONE:
-		if (!has_failed)
-			say_wrong("an error without any");
-		do_phase(daemon, "cannot look", phase_look, operation);
-		must_be(shared->before, "an error, and yet it was done");
-		break;
-	default:
-		say_wrong("see above");
-	}
-	do_phase(daemon, "cannot clear", phase_clear, operation);
+	if (nth >= 0)
+		traced_forget_requests();
+	me.actor = faults_begin(phase, operation);
+	has_failed = serve(traced_daemon, nth, nth >= 0 ? QUIET_MS : 0);
+	*status = me.result;
 	return has_failed;
 }
 
 /* Ends with the process: only then the daemon goes on without it. */
 static _Noreturn void run_all(pid_t daemon, int stride)
 {
-	unsigned total = 0;
-	int nth;
-
+	traced_daemon = daemon;
 	traced_begin(daemon);
-	for (unsigned i = 0; (me.operation = faults_name(i)); i++) {
-		me.failed[0] = '\0';
-		learn(daemon, i);
-		for (nth = (int) i % stride; run(daemon, i, nth); nth += stride)
-			total++;
-		printf("%s: up to call %d\n", me.operation, nth);
-		fflush(stdout);
-	}
-	printf("%u calls failed\n", total);
-	exit(me.nr_wrong != 0);
+	exit(faults_run_all(carry_out, stride));
 }
 
 int main(int argc, char **argv)
@@ -340,9 +222,7 @@ int main(int argc, char **argv)
 	return 77;
 #endif
 	keeper = atoi(argv[1]);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED || chdir(argv[2])) {
+	if (chdir(argv[2])) {
 		perror(argv[2]);
 		return 1;
 	}
