@@ -2,7 +2,9 @@
 /*
  * Requests on names: lookup and forget, making, linking, moving and removing.
  * The kernel holds the directories' locks meanwhile, so no two requests here
- * work on one name.
+ * work on one name; and the lock of what loses a name, so no two names of an
+ * inode go at once, and who removes one sees by their number whether it is the
+ * last.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -60,6 +60,9 @@ while touch "$MNT/directory/$nr" 2>"$HT_DIR/error"; do
 done
 assert_match "$(cat "$HT_DIR/error")" "No space left on device" "message"
 assert_ge $nr 50 "files"
+refute mkdir "$MNT/directory/refused-directory" 2>>"$HT_DIR/log"
+refute mkfifo "$MNT/directory/refused-fifo" 2>>"$HT_DIR/log"
+refute ln -s target "$MNT/directory/refused-link" 2>>"$HT_DIR/log"
 echo content >"$MNT/directory/0"
 assert_eq "$(cat "$MNT/directory/0")" content "a file from before"
 mv "$MNT/directory/1" "$MNT/directory/moved"
@@ -71,6 +74,9 @@ has_record()
 wait_for 20 has_record
 prlimit --pid "$daemon" --fsize=unlimited:unlimited
 set_slots "$slots"
+# nothing is left of what was refused
+refused=$(find "$MNT/directory" -name 'refused-*' -o -name "$nr")
+assert_eq "$refused" "" "names of what was refused"
 for ((i = 0; i < 100; i++)); do
 	echo $i >"$MNT/directory/more$i"
 done

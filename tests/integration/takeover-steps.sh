@@ -9,6 +9,8 @@
 . "${0%/*}/operations.inc"
 
 mount_start size=64M
+"$HT_BUILD/tests/integration/takeover-unlink" "$(mount_keeper)" "$MNT" ||
+	fail "an inode that was losing all its names at once"
 "$HT_BUILD/tests/integration/takeover-steps" "$(mount_keeper)" "$MNT" \
 	"${HT_TAKEOVER_STRIDE:-$((4 * ${HT_SCALE:-1}))}" ||
 	fail "an operation was not as if nothing had happened"

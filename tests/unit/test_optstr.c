@@ -69,13 +69,19 @@ static void test_has(void **state)
 
 static void test_value(void **state)
 {
-	char *value = optstr_value("size=1G,uid=0,size=2G", "size");
+	char *value;
 
 	(void) state;
+	assert_int_equal(optstr_value("size=1G,uid=0,size=2G", "size", &value),
+			 0);
 	assert_string_equal(value, "2G");
 	free(value);
-	assert_null(optstr_value("size", "size"));
-	assert_null(optstr_value("size=1", "uid"));
+	assert_int_equal(optstr_value("size", "size", &value), 0);
+	assert_null(value);
+	assert_int_equal(optstr_value("size=1", "uid", &value), 0);
+	assert_null(value);
+	assert_int_equal(optstr_value(NULL, "uid", &value), 0);
+	assert_null(value);
 }
 
 static void test_set(void **state)
