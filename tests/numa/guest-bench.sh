@@ -6,10 +6,6 @@
 . "$(dirname "$0")/../integration/lib.sh"
 
 [ -d /sys/devices/system/node/node1 ] || skip "one NUMA node here"
-mount_start
-"$HUGETMPFSCTL" status --no-scan --json "$MNT" | jq -e .latencies.migrate \
-	>"$HT_DIR/migrate" || skip "this daemon migrates nothing"
-mount_stop
 bench=$HT_SRC/contrib/bench/migrate
 export TMPDIR=$HT_DIR
 small=(--build "$HT_BUILD" --pairs 1 --size 4)

@@ -62,8 +62,6 @@ is_out()
 echo "mixed, on swap, mapped twice: bind:1"
 swap_start 64
 mount_start size=128M,huge=never
-"$ctl" status --no-scan --json "$MNT" | jq -e .latencies.migrate \
-	>"$HT_DIR/migrate" || skip "this daemon migrates nothing"
 head -c $((extents << 21)) /dev/urandom >"$copy"
 : >"$file"
 write_on 0 0 512
