@@ -189,14 +189,18 @@ is_gone() # PID
 	}
 }
 
-# Waits until COMMAND succeeds, for at most SECONDS.
+# Waits until COMMAND succeeds, for at most SECONDS. One try counts for no more
+# than a tenth of them: where the machine stood still, only the clock went on.
 wait_for() # SECONDS COMMAND ARG...
 {
-	local end=$((SECONDS + $1 + 1)) seconds=$1
+	local seconds=$1 last=$SECONDS waited=0 most=$(($1 / 10 + 1)) took
 
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $end ] ||
+		took=$((SECONDS - last))
+		last=$SECONDS
+		waited=$((waited + (took < most ? took : most)))
+		[ $waited -le "$seconds" ] ||
 			fail "line ${BASH_LINENO[0]}: not after $seconds s: $*"
 		sleep 0.05
 	done

@@ -12,6 +12,7 @@
 HT_RECOVER=yes
 extents=4
 mount_start size=256M,huge=never
+"$HUGETMPFSCTL" trace "$MNT" >"$HT_DIR/trace" &
 
 counter() # NAME
 {
@@ -57,10 +58,28 @@ make_huge() # NAME
 	sum[$1]=$REPLY
 }
 
+# What the daemon, and the kernel, know of a file that does not go home.
+tell() # NAME
+{
+	local pid=${APP_PID[$1]}
+
+	echo "$1: process $pid, on CPU $(sed 's/.*) //' "/proc/$pid/stat" |
+		cut -d ' ' -f 37) $(cat "/proc/$pid/cgroup")"
+	grep -E '^(Cpus|Mems)_allowed_list' "/proc/$pid/status"
+	"$HUGETMPFSCTL" map "$MNT/$1"
+	"$HUGETMPFSCTL" why "$MNT/$1"
+	"$HUGETMPFSCTL" counters "$MNT"
+	tail -n 60 "$HT_DIR/trace"
+	cat /proc/buddyinfo /proc/pressure/memory
+}
+
 # It has come to be there as a whole, and its mapper still has it huge.
 wait_home() # NAME NODE
 {
-	wait_for 300 is_home "$1" "$2"
+	( wait_for 300 is_home "$1" "$2" ) || {
+		tell "$1" || :
+		exit 1
+	}
 	assert_app_huge "$1" $extents
 	assert_eq "$(kernel_nodes "$1" "$MNT/$1")" "N$2=$((extents * 512)) " \
 		"pages by node of $1"
