@@ -3,7 +3,7 @@
 # In a guest with two NUMA nodes, Debian's 6.12 and memory cgroups of version 2:
 # what the tools say about nodes, where new pages are put, what goes home by
 # itself, who pays for huge pages, recovery, and kernels
-# that lack interfaces. Two minutes where the cores are idle.
+# that lack interfaces. Three minutes where the cores are idle.
 # timeout: 900
 set -eu
 
