@@ -133,6 +133,8 @@ function number_of(le)
 function histogram_sample(suffix, value,    key)
 {
 	key = label["step"]
+	# cut out of a line it is text, and "10" comes before "9"
+	value += 0
 	if (suffix == "_bucket") {
 		if (!("le" in label))
 			wrong("no le")
