@@ -224,6 +224,11 @@ struct table_record *table_record(struct table *table, uint32_t slot)
 	return &table->records[slot];
 }
 
+bool table_record_is_used(const struct table_record *record)
+{
+	return (uint32_t) atomic_load(&record->state) == TABLE_IN_USE;
+}
+
 bool table_record_is_sound(const struct table_record *record)
 {
 	uint32_t word = (uint32_t) atomic_load(&record->state);
@@ -239,6 +244,25 @@ uint32_t table_nr_slots(struct table *table)
 {
 	return atomic_load_explicit(&table->header->nr_slots,
 				    memory_order_acquire);
+}
+
+/* What was never written has no memory: the file ends in a hole. */
+uint32_t table_nr_touched(struct table *table)
+{
+	uint32_t nr = table_nr_slots(table);
+	off_t end = TABLE_RECORDS_AT, data;
+	uint64_t touched;
+
+	while ((data = lseek(table->fd, end, SEEK_DATA)) >= 0) {
+		end = lseek(table->fd, data, SEEK_HOLE);
+		if (end < 0)
+			return nr;
+	}
+	if (errno != ENXIO)
+		return nr;
+	touched = ((uint64_t) end - TABLE_RECORDS_AT) /
+		  sizeof(struct table_record);
+	return touched < nr ? (uint32_t) touched : nr;
 }
 
 int table_grow(struct table *table)

@@ -116,11 +116,17 @@ _Atomic uint64_t *table_highest_id(struct table *table);
 /* The record of a slot below table_nr_slots(). Never NULL, never moves. */
 struct table_record *table_record(struct table *table, uint32_t slot);
 
+/* Whether it is an inode's now. */
+bool table_record_is_used(const struct table_record *record);
+
 /* Whether it can be one that a daemon has left. */
 bool table_record_is_sound(const struct table_record *record);
 
 /* Slots that the file has room for now: a multiple of a chunk. */
 uint32_t table_nr_slots(struct table *table);
+
+/* Those from here on were never in use, which is found without a look at them. */
+uint32_t table_nr_touched(struct table *table);
 
 /*
  * Grows the file by a chunk of free slots. Callers serialise. Returns 0,

@@ -54,6 +54,26 @@ static void test_content_outlives_the_mapping(void **state)
 	close(fd);
 }
 
+/* What a next daemon need not look at has never had memory. */
+static void test_touched_slots(void **state)
+{
+	int fd = table_create();
+	struct table *table;
+	uint32_t last;
+
+	(void) state;
+	assert_int_equal(table_open(&table, fd), 0);
+	assert_int_equal(table_nr_touched(table), 0);
+	table_record(table, 3)->ino = 42;
+	assert_true(table_nr_touched(table) > 3);
+	assert_int_equal(table_grow(table), 0);
+	last = table_nr_slots(table) - 1;
+	table_record(table, last)->ino = 42;
+	assert_int_equal(table_nr_touched(table), last + 1);
+	table_close(table);
+	close(fd);
+}
+
 /* Each byte of the header decides: with any of them wrong it is refused. */
 static void test_damaged_header_is_refused(void **state)
 {
@@ -194,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_create_then_open),
 		cmocka_unit_test(test_content_outlives_the_mapping),
+		cmocka_unit_test(test_touched_slots),
 		cmocka_unit_test(test_damaged_header_is_refused),
 		cmocka_unit_test(test_other_version_is_told),
 		cmocka_unit_test(test_damaged_journal_is_refused),
