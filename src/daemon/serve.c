@@ -66,6 +66,7 @@ struct serve {
 	char *text;		/* of the options it was started with */
 	char *survival;		/* CHILD_SURVIVES_*: of the files */
 	bool detach;		/* from the terminal, once it serves */
+	bool takes_over;	/* from a daemon before */
 	dev_t dev;		/* of the mount */
 	struct options options;	/* the same, understood */
 	struct live *live;	/* the options that hold now */
@@ -80,10 +81,10 @@ struct serve {
 	atomic_flag is_ending;	/* one thread alone closes the parts */
 };
 
-/* Set once it serves: where messages go changes then. */
+/* Set once all is open: where messages go changes then. */
 static atomic_bool is_ready;
 
-/* Until it serves, the keeper hears of errors, too: somebody may wait there. */
+/* Until then, the keeper hears of errors, too: somebody may wait there. */
 static void sink_to_keeper(enum log_level level, const char *format, va_list ap)
 {
 	char *text;
@@ -131,16 +132,6 @@ static void set_sink(const char *log)
 		log_set_sink(sink_syslog);
 	else
 		log_set_sink(sink_both);
-}
-
-static void on_ready(void *arg)
-{
-	struct serve *serve = arg;
-
-	atomic_store(&is_ready, true);
-	if (serve->detach)
-		process_detach_terminal();
-	report_send(CHILD_REPORT_FD, REPORT_READY, PACKAGE_VERSION);
 }
 
 /* The end is the caller's: another thread that comes here waits for it. */
@@ -346,9 +337,33 @@ static int open_parts(struct serve *serve)
 		ret = opened(live_open(&serve->live, serve->text, CHILD_ROOT_FD,
 				       CHILD_REPORT_FD, serve->recovery),
 			     "the options");
+	return ret;
+}
+
+/* What no file operation waits for, unless it asks for memory. */
+static int open_rest(struct serve *serve)
+{
+	int ret = opened(mm_probe(serve->mm), "the memory interfaces");
+
+	if (!ret)
+		ret = opened(recovery_start(serve->recovery),
+			     "the recovery engine");
 	if (!ret)
 		ret = opened(open_control(serve), "the control socket");
 	return ret;
+}
+
+static void on_serving(void *arg)
+{
+	struct serve *serve = arg;
+
+	/* others are at work: none of the parts can be closed */
+	if (serve->takes_over && open_rest(serve))
+		_exit(EXIT_SYSTEM);
+	atomic_store(&is_ready, true);
+	if (serve->detach)
+		process_detach_terminal();
+	report_send(CHILD_REPORT_FD, REPORT_READY, PACKAGE_VERSION);
 }
 
 /*
@@ -381,6 +396,21 @@ static void close_parts(struct serve *serve, int exit_code)
 	free(serve->mountpoint);
 }
 
+/*
+ * After the death of a daemon all wait for this one: the rest follows when it
+ * answers. At a mount nobody does, and it is as good as there when it answers.
+ */
+static int open_all(struct serve *serve)
+{
+	unsigned char request[TABLE_INIT_BYTES];
+	int ret = open_parts(serve);
+
+	if (ret)
+		return ret;
+	serve->takes_over = table_load_init(serve->table, request) != 0;
+	return serve->takes_over ? 0 : open_rest(serve);
+}
+
 static int serve_until_unmounted(struct serve *serve)
 {
 	struct server_config config = {
@@ -389,11 +419,11 @@ static int serve_until_unmounted(struct serve *serve)
 		.table = serve->table,
 		.inodes = serve->inodes,
 		.recovery = serve->recovery,
-		.charge = mm_charge(serve->mm),
+		.mm = serve->mm,
 		.passthrough = serve->options.passthrough,
 		.pause = &serve->pause,
-		.ready = on_ready,
-		.ready_arg = serve,
+		.serving = on_serving,
+		.serving_arg = serve,
 	};
 
 	return server_run(&config);
@@ -422,7 +452,7 @@ int serve_command(char **argv)
 		sandbox_enter_daemon(serve.options.debug);
 		serve.capabilities =
 			capabilities_text(capabilities_effective());
-		ret = open_parts(&serve);
+		ret = open_all(&serve);
 	}
 	if (!ret) {
 		ret = serve_until_unmounted(&serve);

@@ -288,8 +288,8 @@ int loop_run(struct server *server)
 		ret = start_thread(&loop);
 	if (ret)
 		return ret;
-	if (server->config.ready)
-		server->config.ready(server->config.ready_arg);
+	if (server->config.serving)
+		server->config.serving(server->config.serving_arg);
 	join_threads(&loop);
 	pthread_mutex_destroy(&loop.mutex);
 	return server->error;

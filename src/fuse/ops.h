@@ -202,6 +202,12 @@ static inline int file_accmode(const struct fuse_file_info *fi)
  */
 int server_open_session(struct server *server);
 
+/*
+ * server.c: memory cgroups, NULL where there are none. The first call may take
+ * some milliseconds.
+ */
+struct charge *server_charge(const struct server *server);
+
 /* ops_dir.c: closes the directories that nobody has released. */
 void directories_close(struct server *server);
 

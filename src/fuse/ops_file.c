@@ -200,7 +200,7 @@ static int do_fallocate(void *arg)
  */
 static int fallocate_for(fuse_req_t req, struct fallocate_args *args)
 {
-	struct charge *charge = server_of(req)->config.charge;
+	struct charge *charge = server_charge(server_of(req));
 	int group = -1, ret;
 
 	if (charge && !(args->mode & ~FALLOC_FL_KEEP_SIZE))

@@ -185,7 +185,7 @@ static int check_extents(const struct hugetmpfs_ioc_extents *arg,
 /* The memory cgroup at whose expense a user may have holes filled. */
 static uint64_t payer_of(fuse_req_t req)
 {
-	struct charge *charge = server_of(req)->config.charge;
+	struct charge *charge = server_charge(server_of(req));
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	uint64_t ino = 0;
 

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "fuse/ops.h"
+#include "mm/mm.h"
 #include "namespace/creds.h"
 
 /* Largest write request; only without passthrough are there any. */
@@ -144,6 +145,11 @@ int server_open_session(struct server *server)
 		return -EBADF;
 	}
 	return 0;
+}
+
+struct charge *server_charge(const struct server *server)
+{
+	return server->config.mm ? mm_charge(server->config.mm) : NULL;
 }
 
 static void ignore_signals(void)

@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-struct charge;
 struct inodes;
+struct mm;
 struct recovery;
 struct table;
 
@@ -26,12 +26,15 @@ struct server_config {
 	struct table *table;	 /* inode table in shared memory */
 	struct inodes *inodes;	 /* the index over it; borrowed */
 	struct recovery *recovery;
-	struct charge *charge;	 /* memory cgroups, NULL where there are none */
+	struct mm *mm;		 /* for its memory cgroups; NULL: none */
 	bool passthrough;	 /* off: file I/O goes through this process */
 	struct server_pause *pause; /* borrowed */
-	/* called once, when INIT has been answered and requests are served */
-	void (*ready)(void *arg);
-	void *ready_arg;
+	/*
+	 * Called once, when INIT has been answered and requests are served
+	 * already: for what they need not wait for.
+	 */
+	void (*serving)(void *arg);
+	void *serving_arg;
 };
 
 /*

@@ -48,6 +48,9 @@ void mm_guard_leave(struct mm_guard *guard, struct mm_inside *inside);
 struct mm {
 	struct mm_ops ops;
 	struct mm_guard guard;
+	unsigned without;	    /* as mm_open() was given it */
+	atomic_bool is_probed;	    /* written after what follows */
+	pthread_mutex_t probe_lock; /* who probes, while others wait */
 	struct mm_interface interfaces[MM_NR_INTERFACES];
 	int pagemap_fd;	   /* /proc/self/pagemap */
 	int vmstat_fd;	   /* /proc/vmstat, -1 without */
@@ -76,8 +79,11 @@ struct mm_window {
 	bool mapped;
 };
 
-static inline bool mm_has(const struct mm *mm, enum mm_interface_id interface)
+/* The first one who asks finds out (mm_probe()). */
+static inline bool mm_has(struct mm *mm, enum mm_interface_id interface)
 {
+	if (!atomic_load_explicit(&mm->is_probed, memory_order_acquire))
+		mm_probe(mm);
 	return mm->interfaces[interface].present;
 }
 
@@ -208,7 +214,7 @@ struct mm_vma {
 };
 /* Called for each; another value than 0 ends the walk and is returned. */
 typedef int mm_vma_fn(void *arg, const struct mm_vma *vma);
-int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
+int mm_for_each_vma(struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 		    mm_vma_fn *fn, void *arg);
 /* The same for the process whose /proc/PID/maps is open, by query or text. */
 int mm_for_each_vma_of(int fd, bool query, dev_t dev, uint64_t ino,
@@ -235,6 +241,5 @@ bool mm_compact_is_there(struct mm *mm);
 
 /* probe.c */
 bool mm_denied(void *context);
-int mm_probe(struct mm *mm, unsigned without);
 
 #endif

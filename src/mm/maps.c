@@ -88,7 +88,7 @@ int mm_for_each_vma_of(int fd, bool query, dev_t dev, uint64_t ino,
 	return ret;
 }
 
-int mm_for_each_vma(const struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
+int mm_for_each_vma(struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 		    mm_vma_fn *fn, void *arg)
 {
 	char path[64];

@@ -404,22 +404,33 @@ struct mm_ops {
 struct mm;
 
 /*
- * Probes the kernel's interfaces on a file of its own in memory and starts a
- * short-lived child for the one that needs another process. without is a mask
- * of 1 << MM_* that are taken as absent, for tests. Blocks for some
- * milliseconds. Call it from a thread with the daemon's full credentials.
+ * without is a mask of 1 << MM_* that are taken as absent, for tests. Returns 0
+ * or a negative errno.
  */
 int mm_open(struct mm **out, unsigned without);
 void mm_close(struct mm *mm);
 
-/* Both are valid until mm_close(). The array has MM_NR_INTERFACES entries. */
+/*
+ * Probes the kernel's interfaces on a file of its own in memory and starts a
+ * short-lived child for the one that needs another process; once, others wait
+ * meanwhile. Whoever has to know one before does it as well, but the daemon has
+ * more important things to do first. Blocks for some milliseconds. Call it from
+ * a thread with the daemon's full credentials. Returns 0 or a negative errno;
+ * then nothing is there, until the next one who asks.
+ */
+int mm_probe(struct mm *mm);
+
+/*
+ * Both are valid until mm_close(). The array has MM_NR_INTERFACES entries, as
+ * mm_probe() has found them.
+ */
 const struct mm_ops *mm_real_ops(const struct mm *mm);
-const struct mm_interface *mm_interfaces(const struct mm *mm);
+const struct mm_interface *mm_interfaces(struct mm *mm);
 
 /* All nodes with memory, for who has opened nothing. */
 void mm_nodes_present(struct nodeset *nodes);
 
 /* Memory cgroups, NULL where there are none; valid until mm_close(). */
-struct charge *mm_charge(const struct mm *mm);
+struct charge *mm_charge(struct mm *mm);
 
 #endif

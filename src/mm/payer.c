@@ -103,7 +103,7 @@ uint64_t mm_owner(void *context, struct mm_window *window, uint64_t index,
 	unsigned nr;
 	char *addr;
 
-	if (!mm->charge || !mm_has(mm, MM_KPAGECGROUP) ||
+	if (!mm_charge(mm) || !mm_has(mm, MM_KPAGECGROUP) ||
 	    mm_window_address(window, index, &addr))
 		return 0;
 	if (!whole && !mm_has(mm, MM_CACHESTAT) &&
@@ -122,7 +122,7 @@ uint64_t mm_mapper_group(void *context, const struct mm_mapper *mapper)
 	struct mm *mm = context;
 	uint64_t ino = 0;
 
-	if (mm->charge && charge_ino_of(mm->charge, mapper->pid, &ino))
+	if (mm_charge(mm) && charge_ino_of(mm->charge, mapper->pid, &ino))
 		return 0;
 	return ino;
 }
@@ -147,7 +147,7 @@ uint64_t mm_room(void *context, uint64_t group)
 	struct mm *mm = context;
 	int fd;
 
-	if (!mm->charge || !group)
+	if (!mm_charge(mm) || !group)
 		return machine;
 	fd = charge_group_by_ino(mm->charge, group);
 	if (fd < 0)
@@ -224,7 +224,7 @@ int mm_collapse(void *context, struct mm_window *window, uint64_t index,
 	ret = mm_window_address(window, index, &run.addr);
 	if (ret)
 		return ret;
-	if (mm->charge && group && group != mm_own_group(window))
+	if (mm_charge(mm) && group && group != mm_own_group(window))
 		fd = charge_group_by_ino(mm->charge, group);
 	/* a group that is gone has left its pages to the one above it */
 	if (fd < 0) {

@@ -281,7 +281,7 @@ err_fd_close:
 	return ret;
 }
 
-int mm_probe(struct mm *mm, unsigned without)
+static int mm_probe_all(struct mm *mm)
 {
 	static const struct mm_interface names[MM_NR_INTERFACES] = {
 #define X(constant, name, absence) [MM_##constant] = {name, absence, false},
@@ -298,11 +298,31 @@ int mm_probe(struct mm *mm, unsigned without)
 	for (size_t i = 0; i < sizeof(mm_probes) / sizeof(mm_probes[0]); i++) {
 		enum mm_interface_id interface = mm_probes[i].interface;
 
-		if (!(without & 1u << interface))
+		if (!(mm->without & 1u << interface))
 			mm->interfaces[interface].present =
 				mm_probes[i].fn(&probe);
 	}
 	mm_window_close(mm, probe.window);
 	close(probe.fd);
 	return 0;
+}
+
+int mm_probe(struct mm *mm)
+{
+	/* what the probes use asks as well: then nothing is known to be there */
+	static __thread bool is_inside;
+	int ret = 0;
+
+	if (is_inside)
+		return 0;
+	is_inside = true;
+	pthread_mutex_lock(&mm->probe_lock);
+	if (!atomic_load_explicit(&mm->is_probed, memory_order_relaxed)) {
+		ret = mm_probe_all(mm);
+		atomic_store_explicit(&mm->is_probed, !ret,
+				      memory_order_release);
+	}
+	pthread_mutex_unlock(&mm->probe_lock);
+	is_inside = false;
+	return ret;
 }

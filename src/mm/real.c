@@ -88,24 +88,20 @@ int mm_open(struct mm **out, unsigned without)
 		.watch_look = mm_watch_look,
 		.machine = mm_machine,
 	};
+	mm->without = without;
 	mm_guard_open(&mm->guard);
+	pthread_mutex_init(&mm->probe_lock, NULL);
 	mm->kpageflags_fd = -1;
 	mm->kpagecgroup_fd = -1;
 	mm_machine_open(mm);
 	mm->pagemap_fd = mm_sys_open("/proc/self/pagemap", O_RDONLY);
 	if (mm->pagemap_fd < 0) {
 		ret = mm->pagemap_fd;
-		goto err_close;
+		mm_close(mm);
+		return ret;
 	}
-	ret = mm_probe(mm, without);
-	if (ret)
-		goto err_close;
 	*out = mm;
 	return 0;
-
-err_close:
-	mm_close(mm);
-	return ret;
 }
 
 void mm_close(struct mm *mm)
@@ -124,13 +120,14 @@ void mm_close(struct mm *mm)
 		close(mm->vmstat_fd);
 	if (mm->pressure_fd >= 0)
 		close(mm->pressure_fd);
+	pthread_mutex_destroy(&mm->probe_lock);
 	mm_guard_close(&mm->guard);
 	free(mm);
 }
 
-struct charge *mm_charge(const struct mm *mm)
+struct charge *mm_charge(struct mm *mm)
 {
-	return mm->charge;
+	return mm_has(mm, MM_MEMORY_CGROUPS) ? mm->charge : NULL;
 }
 
 const struct mm_ops *mm_real_ops(const struct mm *mm)
@@ -138,7 +135,8 @@ const struct mm_ops *mm_real_ops(const struct mm *mm)
 	return &mm->ops;
 }
 
-const struct mm_interface *mm_interfaces(const struct mm *mm)
+const struct mm_interface *mm_interfaces(struct mm *mm)
 {
+	mm_probe(mm);
 	return mm->interfaces;
 }

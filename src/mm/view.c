@@ -15,7 +15,7 @@
 #define MM_VIEW_REGIONS 64
 
 struct mm_view_walk {
-	const struct mm *mm;
+	struct mm *mm;
 	int pagemap_fd;
 	uint64_t first;
 	uint32_t nr;

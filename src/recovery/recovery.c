@@ -47,15 +47,20 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 	pthread_condattr_destroy(&attr);
 	ret = placement_follow_open(&recovery->follow);
 	if (!ret)
-		ret = recovery_workers_fit(recovery);
-	if (!ret)
-		ret = recovery_scan_start(recovery);
+		ret = recovery_scan_create(recovery);
 	if (ret) {
 		recovery_destroy(recovery);
 		return ret;
 	}
 	*out = recovery;
 	return 0;
+}
+
+int recovery_start(struct recovery *recovery)
+{
+	int ret = recovery_workers_fit(recovery);
+
+	return ret ? ret : recovery_scan_start(recovery);
 }
 
 void recovery_put(struct recovery *recovery)

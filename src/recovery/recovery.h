@@ -62,12 +62,18 @@ struct recovery_file {
 };
 
 /*
- * Starts the engine. counters may lie in shared memory and outlive it. Call it
- * from a thread with the daemon's full credentials: the workers inherit them.
+ * Makes an engine that takes requests, and works on none before it is started.
+ * Nothing is asked of mm. counters may lie in shared memory and outlive it.
  * Returns 0 or a negative errno.
  */
 int recovery_create(struct recovery **out, const struct recovery_config *config,
 		    const struct mm_ops *mm, struct recovery_counters *counters);
+
+/*
+ * Starts it. Call it from a thread with the daemon's full credentials: the
+ * workers inherit them. Returns 0 or a negative errno.
+ */
+int recovery_start(struct recovery *recovery);
 
 /*
  * Ends the workers; requests not done are completed with CANCELLED. Blocks, but

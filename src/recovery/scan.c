@@ -64,6 +64,7 @@ struct recovery_scan {
 	struct recovery_offers *offers;
 	struct recovery_sweep *sweep;
 	pthread_t thread;
+	bool is_started;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping;	     /* lock */
@@ -379,7 +380,7 @@ static void recovery_scan_close(struct recovery_scan *scan)
 	free(scan);
 }
 
-/* All but the thread. */
+/* All but what asks the kernel. */
 static int recovery_scan_open(struct recovery_scan *scan)
 {
 	struct recovery *recovery = scan->recovery;
@@ -399,15 +400,11 @@ static int recovery_scan_open(struct recovery_scan *scan)
 	if (!ret)
 		ret = recovery_sweep_open(&scan->sweep, recovery, scan->offers,
 					  scan->backoff);
-	if (!ret)
-		ret = recovery_look_open(&scan->look, recovery->mm,
-					 recovery->config.dev);
 	return ret;
 }
 
-int recovery_scan_start(struct recovery *recovery)
+int recovery_scan_create(struct recovery *recovery)
 {
-	const struct mm_ops *mm = recovery->mm;
 	unsigned tick_ms = recovery->config.tick_ms;
 	struct recovery_scan *scan;
 	int ret;
@@ -420,24 +417,36 @@ int recovery_scan_start(struct recovery *recovery)
 	scan->recovery = recovery;
 	scan->tick_ns = UINT64_C(1000000) * (tick_ms ? tick_ms : SCAN_TICK_MS);
 	ret = recovery_scan_open(scan);
-	if (!ret) {
-		mm->machine(mm->context, &scan->machine);
+	if (ret)
+		recovery_scan_close(scan);
+	else
 		recovery->scan = scan;
-		ret = recovery_scan_thread_start(scan);
-	}
-	if (!ret)
+	return ret;
+}
+
+int recovery_scan_start(struct recovery *recovery)
+{
+	const struct mm_ops *mm = recovery->mm;
+	struct recovery_scan *scan = recovery->scan;
+	int ret;
+
+	if (!scan)
 		return 0;
-	recovery->scan = NULL;
-	recovery_scan_close(scan);
+	ret = recovery_look_open(&scan->look, mm, recovery->config.dev);
 	/* without it there is still what is asked for */
-	return ret == -EOPNOTSUPP ? 0 : ret;
+	if (ret)
+		return ret == -EOPNOTSUPP ? 0 : ret;
+	mm->machine(mm->context, &scan->machine);
+	ret = recovery_scan_thread_start(scan);
+	scan->is_started = !ret;
+	return ret;
 }
 
 void recovery_scan_stop(struct recovery *recovery)
 {
 	struct recovery_scan *scan = recovery->scan;
 
-	if (!scan)
+	if (!scan || !scan->is_started)
 		return;
 	pthread_mutex_lock(&scan->lock);
 	scan->stopping = true;

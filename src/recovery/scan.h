@@ -9,8 +9,11 @@
 
 struct recovery;
 
-/* Without open_ino in the engine's config there is nothing to start. Returns 0
- * or a negative errno. */
+/*
+ * Without open_ino in the engine's config there is nothing to make or to start.
+ * Both return 0 or a negative errno.
+ */
+int recovery_scan_create(struct recovery *recovery);
 int recovery_scan_start(struct recovery *recovery);
 
 /* Ends the thread; what it has offered may still be answered. */

@@ -58,6 +58,7 @@ static inline void start(enum recovery_recover recover)
 	assert_int_equal(recovery_create(&engine.recovery, &config,
 					 &engine.fake.ops, &engine.counters),
 			 0);
+	assert_int_equal(recovery_start(engine.recovery), 0);
 }
 
 static inline void use(int who, uint64_t index)

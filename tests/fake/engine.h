@@ -58,6 +58,7 @@ static inline void engine_start(struct engine *engine, unsigned recoveries)
 	assert_int_equal(recovery_create(&engine->recovery, &config,
 					 &engine->fake.ops, &engine->counters),
 			 0);
+	assert_int_equal(recovery_start(engine->recovery), 0);
 }
 
 static inline void engine_stop(struct engine *engine)

@@ -69,4 +69,5 @@ void fuzz_mount_begin(struct fuzz_mount *mount)
 	recovery_settings_init(&config.settings);
 	fuzz_must(!recovery_create(&mount->recovery, &config, &mount->fake.ops,
 				   &mount->counters));
+	fuzz_must(!recovery_start(mount->recovery));
 }

@@ -202,6 +202,7 @@ void engine_start(struct engine *engine, struct file *file, unsigned without)
 	check_equal(recovery_create(&engine->recovery, &config,
 				    mm_real_ops(engine->mm), &engine->counters),
 		    0);
+	check_equal(recovery_start(engine->recovery), 0);
 }
 
 void engine_stop(struct engine *engine)

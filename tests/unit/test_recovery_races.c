@@ -352,6 +352,7 @@ static void test_cancel_pause(void **state)
 	assert_int_equal(recovery_create(&engine.recovery, &config,
 					 &engine.fake.ops, &engine.counters),
 			 0);
+	assert_int_equal(recovery_start(engine.recovery), 0);
 	request = submit(&caller, 0, 1);
 	while (engine_count(&engine, page_off_lru) == 0)
 		;
@@ -370,6 +371,28 @@ static void test_cancel_pause(void **state)
 		;
 	engine_stop(&engine);
 	assert_int_equal(caller.done, 1);
+}
+
+/* Asked for before the engine is started: done after, and nothing before. */
+static void test_before_the_start(void **state)
+{
+	struct recovery_config config = {.patience_ms = UINT32_MAX};
+
+	(void) state;
+	recovery_settings_init(&config.settings);
+	engine_start(&engine, 1);
+	recovery_destroy(engine.recovery);
+	assert_int_equal(recovery_create(&engine.recovery, &config,
+					 &engine.fake.ops, &engine.counters),
+			 0);
+	recovery_closed(engine.recovery, FAKE_INO);
+	submit(&caller, 0, 2);
+	assert_int_equal(engine.fake.called[FAKE_LOOK], 0);
+	assert_int_equal(recovery_start(engine.recovery), 0);
+	caller_wait(&caller);
+	assert_int_equal(caller.error, 0);
+	assert_int_equal(caller.extents[1].reason, HUGETMPFS_REASON_DONE);
+	engine_stop(&engine);
 }
 
 /*
@@ -465,6 +488,7 @@ int main(void)
 		unit(test_raced),	    unit(test_raced_swapin),
 		unit(test_raced_remap),
 		unit(test_split_before_remap),
+		unit(test_before_the_start),
 		unit(test_allocated),	    unit(test_joined),
 		unit(test_cancel_queued),
 		unit(test_cancel_running),  unit(test_cancel_preparing),
