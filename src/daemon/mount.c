@@ -183,6 +183,8 @@ int mount_run_keeper(const struct options *options, const char *mountpoint,
 		log_error("cannot open /proc/self/exe: %s", strerror(-ret));
 	} else if (text && path) {
 		ret = keeper_run(&config);
+	} else {
+		log_error("not enough memory");
 	}
 	free(text);
 	free(path);

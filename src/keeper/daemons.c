@@ -26,6 +26,19 @@ static void end_upgrade(struct keeper *keeper)
 	upgrade_answer(&keeper->upgrade, 0, "upgraded");
 }
 
+/* It may have been killed this moment: then so be it. */
+static void tell_parent(int fd)
+{
+	while (write(fd, "", 1) < 0) {
+		if (errno == EPIPE) {
+			log_debug(KEEPER, "nobody waits for the mount");
+			break;
+		}
+		usleep(1000);
+	}
+	close(fd);
+}
+
 static void on_ready(struct keeper *keeper, const char *version)
 {
 	deaths_end_unready(&keeper->deaths);
@@ -54,10 +67,7 @@ static void on_ready(struct keeper *keeper, const char *version)
 	if (!keeper->has_served && keeper->config->parent_fd >= 0) {
 		log_set_sink(log_sink_syslog);
 		process_detach_terminal();
-		/* it may have been killed this moment: then so be it */
-		if (write(keeper->config->parent_fd, "", 1) < 0)
-			log_debug(KEEPER, "nobody waits for the mount");
-		close(keeper->config->parent_fd);
+		tell_parent(keeper->config->parent_fd);
 	}
 	keeper->has_served = true;
 }
@@ -108,6 +118,11 @@ bool keeper_take_report(struct keeper *keeper)
 	int kind = report_receive(keeper->daemon.report_fd, &text, &passed_fd);
 
 	switch (kind) {
+	case -ENOMEM:
+	case -EINTR:
+		/* it is there still */
+		usleep(1000);
+		return true;
 	case REPORT_READY:
 		on_ready(keeper, text);
 		break;

@@ -6,10 +6,20 @@
 #include "keeper/report.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* A report that is lost is not asked for: a want of memory may pass. */
+#define SEND_TRIES    1000
+#define SEND_PAUSE_US 1000
+
+static bool is_short(int error)
+{
+	return error == ENOMEM || error == ENOBUFS || error == EINTR;
+}
 
 /* Room for one fd, aligned as the kernel wants it. */
 union control {
@@ -33,8 +43,11 @@ int report_send_parts(int fd, const struct iovec *parts, size_t nr, int passed)
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
 	}
-	if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
-		return -errno;
+	for (int i = 0; sendmsg(fd, &message, MSG_NOSIGNAL) < 0; i++) {
+		if (i == SEND_TRIES || !is_short(errno))
+			return -errno;
+		usleep(SEND_PAUSE_US);
+	}
 	return 0;
 }
 

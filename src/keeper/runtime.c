@@ -94,14 +94,17 @@ int runtime_connect(pid_t keeper_pid)
 	return fd;
 }
 
-/* Whether somebody listens; a full queue is a sign of life, too. */
+/*
+ * Whether somebody listens. Only who refuses, or has no socket, is dead: a full
+ * queue is a sign of life, and what is short here says nothing of others.
+ */
 static bool is_alive(pid_t keeper_pid)
 {
 	int fd = runtime_connect(keeper_pid);
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0 || fd == -EAGAIN;
+	return fd != -ECONNREFUSED && fd != -ENOENT;
 }
 
 /* The pid that a folder is named by, 0 for other names. */
