@@ -34,6 +34,8 @@
 #define EXTENT	  HUGETMPFS_EXTENT_BYTES
 #define NODE_BITS 1024
 
+#define COLLAPSE_TRIES 100
+
 static const char usage_text[] =
 	"usage: migrate-app FILE EXTENTS\n"
 	"  prepare KIND NODE     all of it anew on the node, KIND huge or small\n"
@@ -124,6 +126,18 @@ static void allocate_on(int node)
 		die("set_mempolicy");
 }
 
+/* What was just written may be on its way to the kernel's lists. */
+static void collapse(char *at)
+{
+	int tries = 0;
+
+	while (madvise(at, EXTENT, MADV_COLLAPSE)) {
+		if (++tries == COLLAPSE_TRIES)
+			die("MADV_COLLAPSE");
+		usleep(1000);
+	}
+}
+
 static void prepare(const struct app *app, bool huge, int node)
 {
 	static uint64_t buffer[65536 / 8];
@@ -139,8 +153,7 @@ static void prepare(const struct app *app, bool huge, int node)
 			die("write");
 	}
 	for (size_t at = 0; huge && at < app->size; at += EXTENT)
-		if (madvise(app->map + at, EXTENT, MADV_COLLAPSE))
-			die("MADV_COLLAPSE");
+		collapse(app->map + at);
 	allocate_on(-1);
 	printf("prepared %lu\n", pages_off(app, node));
 }
