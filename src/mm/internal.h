@@ -98,6 +98,8 @@ void mm_window_detach(void *context, struct mm_window *window);
  * address is for system calls only.
  */
 int mm_window_address(struct mm_window *window, uint64_t index, char **addr);
+/* Unmaps the pages of an extent, which costs a fault when they are wanted. */
+int mm_window_drop(struct mm_window *window, uint64_t index);
 /* Brings one page in, as a read would. */
 int mm_window_touch(struct mm_window *window, char *addr);
 
@@ -142,7 +144,12 @@ struct mm_pages {
 	void *at[HUGETMPFS_EXTENT_PAGES];
 	int node[HUGETMPFS_EXTENT_PAGES]; /* negative: it is gone, or so */
 };
-/* Of a huge one, the first page. */
+/* Of a huge one, the first page; the nodes are not asked for. */
+int mm_pages_map(struct mm_window *window, uint64_t index,
+		 const struct mm_extent *extent, struct mm_pages *pages);
+/* For those without a node, as a touch of their neighbour has not mapped them. */
+void mm_pages_ask_again(struct mm_window *window, struct mm_pages *pages);
+/* Both. */
 int mm_pages_find(struct mm_window *window, uint64_t index,
 		  const struct mm_extent *extent, struct mm_pages *pages);
 void mm_find_nodes(struct mm_window *window, uint64_t first, uint32_t nr,
@@ -171,6 +178,11 @@ int mm_move(void *context, struct mm_window *window, uint64_t index,
 	    const struct mm_extent *extent, int nid,
 	    const struct nodeset *home, uint32_t latency_us,
 	    struct mm_migrated *migrated);
+void mm_move_ahead(void *context, struct mm_window *window,
+		   const uint64_t *indexes, uint32_t nr, int nid, bool *there);
+int mm_mapper_move(void *context, struct mm_window *window, uint64_t index,
+		   const struct mm_mapper *mapper, uint64_t addr, uint16_t nr,
+		   int nid, uint32_t latency_us, uint16_t *there);
 
 /* swapin.c */
 void mm_willneed(void *context, struct mm_window *window,

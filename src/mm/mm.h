@@ -106,6 +106,9 @@ enum mm_moved {
 	MM_NR_MOVED
 };
 
+/* Huge extents that may be moved by one call. */
+#define MM_AHEAD_EXTENTS 64
+
 /* What came of those of an extent that were elsewhere. */
 struct mm_migrated {
 	uint16_t pages[MM_NR_MOVED];
@@ -274,6 +277,15 @@ struct mm_ops {
 		       const struct nodeset *home, uint32_t latency_us,
 		       struct mm_migrated *migrated);
 
+	/*
+	 * Moves nr (at most MM_AHEAD_EXTENTS) extents that are huge to a node
+	 * by one call, whatever that takes. Says of each whether it is there;
+	 * migrate tells why one is not.
+	 */
+	void (*migrate_ahead)(void *context, struct mm_window *window,
+			      const uint64_t *indexes, uint32_t nr, int nid,
+			      bool *there);
+
 	/* Whether there is more than one node. Costs next to nothing. */
 	bool (*nodes_several)(void *context);
 
@@ -371,6 +383,17 @@ struct mm_ops {
 	 */
 	int (*mapper_collapse)(void *context, const struct mm_mapper *mapper,
 			       uint64_t addr, uint32_t nr);
+
+	/*
+	 * Moves the nr pages at addr of a mapper, which are the first of an
+	 * extent of the window, to a node as migrate does, in its eyes: those
+	 * that it has not mapped stay. Returns 0 or what is about the process
+	 * or the node; so many are there then, at least.
+	 */
+	int (*mapper_migrate)(void *context, struct mm_window *window,
+			      uint64_t index, const struct mm_mapper *mapper,
+			      uint64_t addr, uint16_t nr, int nid,
+			      uint32_t latency_us, uint16_t *there);
 
 	/*
 	 * -EOPNOTSUPP without PAGEMAP_SCAN. A watch may outlive what context

@@ -50,8 +50,7 @@ static void mm_gather_mincore(struct mm_gather *gather, uint32_t nr)
 	}
 }
 
-/* Once more for those that a touch of their neighbour did not map. */
-static void mm_pages_ask_again(struct mm_window *window, struct mm_pages *pages)
+void mm_pages_ask_again(struct mm_window *window, struct mm_pages *pages)
 {
 	uint32_t place[HUGETMPFS_EXTENT_PAGES];
 	void *at[HUGETMPFS_EXTENT_PAGES];
@@ -71,8 +70,8 @@ static void mm_pages_ask_again(struct mm_window *window, struct mm_pages *pages)
 		pages->node[place[nr]] = node[nr];
 }
 
-int mm_pages_find(struct mm_window *window, uint64_t index,
-		  const struct mm_extent *extent, struct mm_pages *pages)
+int mm_pages_map(struct mm_window *window, uint64_t index,
+		 const struct mm_extent *extent, struct mm_pages *pages)
 {
 	struct mm_gather gather = {
 		.window = window,
@@ -94,8 +93,16 @@ int mm_pages_find(struct mm_window *window, uint64_t index,
 	else
 		mm_gather_mincore(&gather, extent->pages);
 	memset(pages->node, 0xff, sizeof(pages->node));
-	if (!pages->nr)
-		return 0;
+	return 0;
+}
+
+int mm_pages_find(struct mm_window *window, uint64_t index,
+		  const struct mm_extent *extent, struct mm_pages *pages)
+{
+	int ret = mm_pages_map(window, index, extent, pages);
+
+	if (ret || !pages->nr)
+		return ret;
 	ret = mm_sys_page_nodes(pages->nr, pages->at, pages->node);
 	if (ret < 0)
 		return ret;

@@ -116,6 +116,19 @@ int mm_window_address(struct mm_window *window, uint64_t index, char **addr)
 	return 0;
 }
 
+int mm_window_drop(struct mm_window *window, uint64_t index)
+{
+	char *addr;
+	int ret;
+
+	if (!window->mapped)
+		return 0;
+	ret = mm_window_address(window, index, &addr);
+	if (ret)
+		return ret;
+	return mm_sys_madvise(addr, HUGETMPFS_EXTENT_BYTES, MADV_DONTNEED);
+}
+
 int mm_window_touch(struct mm_window *window, char *addr)
 {
 	char byte;

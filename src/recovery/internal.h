@@ -167,6 +167,8 @@ struct recovery_item {
 	bool ahead;	   /* it was tried together with others ... */
 	bool ahead_did;	   /* ... which made all of them huge */
 	uint64_t ahead_ns; /* its share of what that took */
+	bool moved;	   /* ahead, huge: its next try has been made ... */
+	bool move_tried;   /* ... or was made and has failed */
 	int error;	   /* of the last try */
 	enum hugetmpfs_reason told; /* to who watches; NOT_ASKED: no end yet */
 };
@@ -514,6 +516,8 @@ void recovery_read_begin(struct recovery *recovery);
 void recovery_read_end(struct recovery *recovery);
 /* Gives up those for which no huge page is free. */
 void recovery_batch_find_blocks(struct recovery_batch *batch);
+/* How many extents may be tried ahead by one call that others wait for. */
+uint32_t recovery_batch_ahead(const struct recovery_batch *batch);
 /* After a step: lets others in when too many have followed each other. */
 void recovery_batch_gap(struct recovery_batch *batch);
 
@@ -529,6 +533,9 @@ int recovery_mapper_view(struct recovery_thread *thread,
 int recovery_mapper_collapse(struct recovery_thread *thread,
 			     const struct mm_mapper *mapper, uint64_t addr,
 			     uint32_t nr);
+int recovery_mapper_migrate(struct recovery_batch *batch,
+			    const struct recovery_item *item,
+			    uint32_t latency_us, uint16_t *there);
 /* Whether the thread has been inside for long; if not, until when it is not. */
 bool recovery_thread_is_stuck_locked(const struct recovery_thread *thread,
 				     uint64_t now_ns, uint64_t *until_ns);

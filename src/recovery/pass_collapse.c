@@ -25,12 +25,6 @@
 
 #include "base/clock.h"
 
-/* That are tried ahead through a mapper. */
-#define RECOVERY_AHEAD_EXTENTS 8
-
-/* That one of them takes, about: a latency is to hold with all of them. */
-#define RECOVERY_AHEAD_US 500
-
 /* Whether the kernel's answer is about the extent, not about the mapper. */
 static bool recovery_collapse_final(struct recovery_batch *batch,
 				    struct recovery_item *item, int ret)
@@ -175,17 +169,8 @@ static int recovery_collapse_try(struct recovery_batch *batch,
 static uint32_t recovery_ahead_most(struct recovery_batch *batch,
 				    const struct recovery_item *item)
 {
-	struct recovery_settings settings;
-	uint32_t most = RECOVERY_AHEAD_EXTENTS;
-
-	if (!item->mm.addr)
-		return RECOVERY_BATCH_EXTENTS;
-	if (!batch->background)
-		return most;
-	recovery_settings_get(batch->recovery, &settings);
-	if (settings.latency_us / RECOVERY_AHEAD_US < most)
-		most = settings.latency_us / RECOVERY_AHEAD_US;
-	return most;
+	return item->mm.addr ? recovery_batch_ahead(batch)
+			     : RECOVERY_BATCH_EXTENTS;
 }
 
 /*

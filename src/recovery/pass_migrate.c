@@ -9,6 +9,11 @@
  * allows is the target; when none is left, bind and interleave are given up
  * for want of a node, and prefer stays where it is.
  *
+ * Huge pages that follow each other are moved ahead by one call: each call has
+ * the kernel empty the lists of pages of all CPUs, and wait for them, which is
+ * a good part of what one huge page takes. Those that stay behind are tried
+ * alone.
+ *
  * A huge page for which the node has memory but no block arrives in pieces:
  * then it is collapsed there, or left to a later work. Small pages that stay
  * behind, busy or shared, do not keep the others from being collapsed: the
@@ -18,6 +23,8 @@
 #include "recovery/internal.h"
 
 #include <errno.h>
+
+#include "base/clock.h"
 
 /* The facts anew, from the same look. Returns whether there is a target. */
 static bool recovery_migrate_facts(struct recovery_batch *batch,
@@ -197,38 +204,162 @@ static void recovery_migrate_seen(struct recovery_batch *batch,
 	}
 }
 
+/*
+ * Moves them in the eyes of a mapper, which is cheaper, where all are to go and
+ * it may have all of them mapped. Returns how many are on the target then. What
+ * came of the others the other way will tell, also when the process is gone or
+ * may not have them there.
+ */
+static uint16_t recovery_migrate_by_mapper(struct recovery_batch *batch,
+					   const struct recovery_item *item,
+					   uint32_t latency_us)
+{
+	const struct mm_extent *extent = &item->extent;
+	uint16_t there;
+
+	if (!item->mm.by_pte || extent->huge ||
+	    extent->resident != extent->pages ||
+	    item->team.now.misplaced_pages != extent->resident)
+		return 0;
+	recovery_mapper_migrate(batch, item, latency_us, &there);
+	return there;
+}
+
+/* Moves what is elsewhere. */
+static int recovery_migrate_move(struct recovery_batch *batch,
+				 struct recovery_item *item,
+				 struct mm_migrated *migrated)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	struct mm_extent extent = item->extent;
+	struct recovery_settings settings;
+	uint32_t latency_us = 0;
+	uint16_t there;
+	int ret = 0;
+
+	if (item->moved) {
+		item->moved = false;
+		migrated->pages[MM_MOVED_THERE] = extent.resident;
+		return 0;
+	}
+	recovery_settings_get(batch->recovery, &settings);
+	if (batch->background)
+		latency_us = settings.latency_us;
+	there = recovery_migrate_by_mapper(batch, item, latency_us);
+	if (there < extent.resident) {
+		/* where they are is not as it was */
+		if (there)
+			extent.nr_nodes = 0;
+		ret = mm->migrate(mm->context, batch->window, item->team.index,
+				  &extent, item->team.now.target_nid,
+				  &item->reach.home, latency_us, migrated);
+	}
+	migrated->pages[MM_MOVED_THERE] += there;
+	return ret;
+}
+
+/*
+ * Whether all small pages went to the target, by the kernel's word on each: the
+ * next look, after the collapse, is soon enough then. A huge page may have got
+ * there in pieces.
+ */
+static bool recovery_migrate_is_clear(const struct recovery_item *item,
+				      const struct mm_migrated *migrated)
+{
+	return !item->extent.huge &&
+	       migrated->pages[MM_MOVED_THERE] == item->extent.resident;
+}
+
+/* The facts after a try, by a look where it has left something to be seen. */
+static int recovery_migrate_look(struct recovery_batch *batch,
+				 struct recovery_item *item, int ret,
+				 const struct mm_migrated *migrated)
+{
+	struct mm_extent *extent = &item->extent;
+
+	if (ret || !recovery_migrate_is_clear(item, migrated))
+		return recovery_item_look(batch, item);
+	extent->nid = item->team.now.target_nid;
+	extent->nr_nodes = 1;
+	extent->nodes[0] = (struct mm_node_pages){
+		.nid = extent->nid,
+		.pages = extent->resident,
+	};
+	recovery_migrate_facts(batch, item);
+	return 0;
+}
+
 static void recovery_migrate_one(struct recovery_batch *batch,
 				 struct recovery_item *item)
 {
-	struct recovery *recovery = batch->recovery;
-	const struct mm_ops *mm = recovery->mm;
-	struct recovery_settings settings;
 	struct mm_migrated migrated = {0};
 	int ret, looked;
 
-	recovery_settings_get(recovery, &settings);
-	ret = mm->migrate(mm->context, batch->window, item->team.index,
-			  &item->extent, item->team.now.target_nid,
-			  &item->reach.home, batch->background ? settings.latency_us : 0,
-			  &migrated);
-	recovery_migrate_count(recovery, &migrated);
-	looked = recovery_item_look(batch, item);
+	ret = recovery_migrate_move(batch, item, &migrated);
+	recovery_migrate_count(batch->recovery, &migrated);
+	looked = recovery_migrate_look(batch, item, ret, &migrated);
 	if (looked)
 		recovery_migrate_stay(item, HUGETMPFS_REASON_FAILED, looked);
 	else
 		recovery_migrate_seen(batch, item, ret, &migrated);
 }
 
+/* Whether it can be moved together with the first, to the same node. */
+static bool recovery_migrate_fits(struct recovery_batch *batch,
+				  const struct recovery_item *first,
+				  struct recovery_item *item)
+{
+	return item->team.step == first->team.step && item->team.now.huge &&
+	       !item->move_tried && recovery_item_check(batch, item) &&
+	       recovery_migrate_target(batch, item, false) &&
+	       item->team.now.misplaced_pages &&
+	       item->team.now.target_nid == first->team.now.target_nid;
+}
+
+/* Moves the first together with those that follow it, if there are some. */
+static void recovery_migrate_ahead(struct recovery_batch *batch,
+				   struct recovery_item *first)
+{
+	const struct recovery_item *end = batch->items + batch->nr;
+	const struct mm_ops *mm = batch->recovery->mm;
+	uint32_t nr = 1, most = recovery_batch_ahead(batch);
+	uint64_t indexes[RECOVERY_BATCH_EXTENTS];
+	bool there[RECOVERY_BATCH_EXTENTS];
+	uint64_t begun_ns = clock_now_ns();
+
+	if (!first->team.now.huge || first->move_tried)
+		return;
+	while (nr < most && first + nr < end &&
+	       recovery_migrate_fits(batch, first, first + nr))
+		nr++;
+	if (nr < 2)
+		return;
+	for (uint32_t i = 0; i < nr; i++)
+		indexes[i] = first[i].team.index;
+	mm->migrate_ahead(mm->context, batch->window, indexes, nr,
+			  first->team.now.target_nid, there);
+	for (uint32_t i = 0; i < nr; i++) {
+		first[i].moved = there[i];
+		first[i].move_tried = true;
+		first[i].ahead_ns = (clock_now_ns() - begun_ns) / nr;
+	}
+}
+
 static void recovery_migrate_step(struct recovery_batch *batch,
 				  struct recovery_item *item)
 {
 	item->stays = HUGETMPFS_REASON_MISPLACED;
-	if (!recovery_migrate_target(batch, item, false))
-		recovery_migrate_no_target(item, 0);
-	else if (!item->team.now.misplaced_pages)
-		team_advance(&item->team, TEAM_LEFT);
-	else
+	/* the node may have no room for more than what has gone there */
+	if (item->moved) {
 		recovery_step_run(batch, item, recovery_migrate_one);
+	} else if (!recovery_migrate_target(batch, item, false)) {
+		recovery_migrate_no_target(item, 0);
+	} else if (!item->team.now.misplaced_pages) {
+		team_advance(&item->team, TEAM_LEFT);
+	} else {
+		recovery_migrate_ahead(batch, item);
+		recovery_step_run(batch, item, recovery_migrate_one);
+	}
 }
 
 static void recovery_migrate_run_at(struct recovery_batch *batch,

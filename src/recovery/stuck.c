@@ -199,3 +199,21 @@ int recovery_mapper_collapse(struct recovery_thread *thread,
 	recovery_inside_leave(thread);
 	return ret;
 }
+
+int recovery_mapper_migrate(struct recovery_batch *batch,
+			    const struct recovery_item *item,
+			    uint32_t latency_us, uint16_t *there)
+{
+	const struct mm_ops *mm = batch->recovery->mm;
+	int ret;
+
+	*there = 0;
+	if (!recovery_inside_enter(batch->thread))
+		return -EINTR;
+	ret = mm->mapper_migrate(mm->context, batch->window, item->team.index,
+				 item->mm.mapper, item->mm.addr,
+				 item->extent.pages, item->team.now.target_nid,
+				 latency_us, there);
+	recovery_inside_leave(batch->thread);
+	return ret;
+}

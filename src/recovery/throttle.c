@@ -22,6 +22,12 @@
 /* The part of the time of steps that a gap takes. */
 #define RECOVERY_GAP_PART 16
 
+/* That are tried ahead by one call. */
+#define RECOVERY_AHEAD_EXTENTS 8
+
+/* That one of them takes, about: a latency is to hold with all of them. */
+#define RECOVERY_AHEAD_US 500
+
 #define RECOVERY_NODES 64
 
 static uint64_t recovery_read_ns_locked(const struct recovery *recovery,
@@ -160,6 +166,18 @@ void recovery_batch_find_blocks(struct recovery_batch *batch)
 			team_give_up(&item->team,
 				     HUGETMPFS_REASON_NO_HUGE_PAGE, 0);
 	}
+}
+
+uint32_t recovery_batch_ahead(const struct recovery_batch *batch)
+{
+	struct recovery_settings settings;
+
+	if (!batch->background)
+		return RECOVERY_AHEAD_EXTENTS;
+	recovery_settings_get(batch->recovery, &settings);
+	if (settings.latency_us / RECOVERY_AHEAD_US < RECOVERY_AHEAD_EXTENTS)
+		return settings.latency_us / RECOVERY_AHEAD_US;
+	return RECOVERY_AHEAD_EXTENTS;
 }
 
 void recovery_batch_gap(struct recovery_batch *batch)

@@ -36,6 +36,8 @@ enum fake_op {
 	FAKE_FREE_BLOCKS,
 	FAKE_COMPACT,
 	FAKE_MIGRATE,
+	FAKE_MIGRATE_AHEAD, /* index: the first */
+	FAKE_MAPPER_MIGRATE,
 	FAKE_NODES_ALLOWED,
 	FAKE_MAPPER_NODES, /* index: of the mapper */
 	FAKE_NODE_DISTANCES,

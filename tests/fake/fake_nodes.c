@@ -180,6 +180,66 @@ static int fake_migrate(void *context, struct mm_window *window, uint64_t index,
 	return fake_leave(fake, ret);
 }
 
+/* Whether its next migration is to fail: then not by this way either. */
+static bool fake_migrate_fails(const struct fake_mm *fake, uint64_t index)
+{
+	const struct fake_error *error = fake->script;
+
+	for (unsigned i = 0; i < fake->nr_script; i++, error++) {
+		if (error->op == FAKE_MIGRATE && error->times &&
+		    !error->after &&
+		    (error->index == FAKE_ANY || error->index == index))
+			return true;
+	}
+	return false;
+}
+
+static void fake_migrate_ahead(void *context, struct mm_window *window,
+			       const uint64_t *indexes, uint32_t nr, int nid,
+			       bool *there)
+{
+	struct fake_mm *fake = context;
+	int ret = fake_enter(fake, FAKE_MIGRATE_AHEAD, indexes[0]);
+	const struct nodeset nowhere = {0};
+	struct mm_migrated migrated;
+
+	assert(nid >= 0 && nid < FAKE_NODES && nr <= MM_AHEAD_EXTENTS);
+	for (uint32_t i = 0; i < nr; i++) {
+		fake_window_check(window, indexes[i]);
+		migrated = (struct mm_migrated){0};
+		if (!ret && !fake_migrate_fails(fake, indexes[i]))
+			fake_migrate_locked(fake, indexes[i], nid, &nowhere,
+					    &migrated);
+		there[i] = migrated.pages[MM_MOVED_THERE] ==
+			   fake->extents[indexes[i]].resident;
+	}
+	fake_leave(fake, 0);
+}
+
+static int fake_mapper_migrate(void *context, struct mm_window *window,
+			       uint64_t index, const struct mm_mapper *mapper,
+			       uint64_t addr, uint16_t nr, int nid,
+			       uint32_t latency_us, uint16_t *there)
+{
+	struct fake_mm *fake = context;
+	const struct fake_mapper *from = &fake->mappers[mapper->pid];
+	int ret = fake_enter(fake, FAKE_MAPPER_MIGRATE, index);
+	const struct nodeset nowhere = {0};
+	struct mm_migrated migrated = {0};
+
+	(void) latency_us;
+	fake_window_check(window, index);
+	assert(addr == FAKE_ADDR + index * HUGETMPFS_EXTENT_BYTES);
+	assert(nr == fake->extents[index].pages);
+	assert(nid >= 0 && nid < FAKE_NODES);
+	if (!ret && from->dead)
+		ret = -ESRCH;
+	if (!ret && from->by_pte[index] && !from->unmapped)
+		fake_migrate_locked(fake, index, nid, &nowhere, &migrated);
+	*there = migrated.pages[MM_MOVED_THERE];
+	return fake_leave(fake, ret);
+}
+
 static bool fake_nodes_several(void *context)
 {
 	struct fake_mm *fake = context;
@@ -276,6 +336,8 @@ void fake_nodes_init(struct fake_mm *fake)
 	for (int nid = 0; nid < FAKE_NODES; nid++)
 		fake->node_room[nid] = UINT64_MAX / 2;
 	fake->ops.migrate = fake_migrate;
+	fake->ops.migrate_ahead = fake_migrate_ahead;
+	fake->ops.mapper_migrate = fake_mapper_migrate;
 	fake->ops.nodes_several = fake_nodes_several;
 	fake->ops.nodes_allowed = fake_nodes_allowed;
 	fake->ops.mapper_nodes = fake_mapper_nodes;

@@ -22,6 +22,7 @@
 #define PAGES	HUGETMPFS_EXTENT_PAGES
 #define EXTENTS 6
 #define GROUP	41
+#define TARGET	1 /* node on which all is to be */
 
 /* Calls of one operation that are failed in turn, and then the last one. */
 #define MOST_CALLS 5
@@ -110,6 +111,29 @@ static void set_full(void)
 	engine.fake.compactable = EXTENTS;
 }
 
+/* On another node than they are to be: small, huge, some there already. */
+static void set_elsewhere(void)
+{
+	engine.fake.nr_nodes = FAKE_NODES;
+	fake_mm_put_on(&engine.fake, 0, TARGET, 100);
+	for (int i = 1; i < EXTENTS; i++)
+		fake_mm_set(&engine.fake, i, PAGES, 0, i > 2);
+}
+
+static void set_elsewhere_mapped(void)
+{
+	set_elsewhere();
+	set_mappers();
+}
+
+/* All of it is there, and what is made of it is not. */
+static void set_made_elsewhere(void)
+{
+	for (int i = 0; i < EXTENTS; i++)
+		fake_mm_put_on(&engine.fake, i, TARGET, PAGES);
+	engine.fake.makes_on = 0;
+}
+
 static const struct scene scenes[] = {
 	{"own", set_own},
 	{"helper", set_helper},
@@ -119,6 +143,9 @@ static const struct scene scenes[] = {
 	{"remapped", set_remapped},
 	{"pinned", set_pinned},
 	{"full", set_full},
+	{"elsewhere", set_elsewhere},
+	{"elsewhere, mapped", set_elsewhere_mapped},
+	{"made elsewhere", set_made_elsewhere},
 };
 
 /* One failure: of an operation, after so many calls. */
@@ -179,14 +206,19 @@ static void check_extent(const struct hugetmpfs_extent *extent, bool last)
 {
 	const struct fake_extent *is = &engine.fake.extents[extent->index];
 	/* who could not look may not know either */
-	bool knows = last && failure.op != FAKE_LOOK;
+	bool knows = last && failure.op != FAKE_LOOK &&
+		     failure.op != FAKE_NODES_ALLOWED;
+	bool several = engine.fake.nr_nodes > 1;
+	uint16_t elsewhere = several ? is->resident - is->on[TARGET] : 0;
+	bool done = is->huge && !elsewhere;
 
 	check(extent->reason < HUGETMPFS_NR_REASONS);
 	check(extent->reason != HUGETMPFS_REASON_NOT_ASKED);
 	check(extent->reason != HUGETMPFS_REASON_QUEUED);
 	check(extent->reason != HUGETMPFS_REASON_CANCELLED);
-	check(is->huge || extent->reason != HUGETMPFS_REASON_DONE);
-	check(!knows || !is->huge || extent->reason == HUGETMPFS_REASON_DONE);
+	check(done || extent->reason != HUGETMPFS_REASON_DONE);
+	check(!knows || !done || extent->reason == HUGETMPFS_REASON_DONE);
+	check(!knows || extent->misplaced_pages == elsewhere);
 	check(!knows || (extent->state == HUGETMPFS_HUGE) == is->huge);
 	check(!extent->error || extent->error == failure.error ||
 	      extent->error == EAGAIN || extent->error == EBUSY);
@@ -216,8 +248,10 @@ static void check_counters(void)
 		      engine_count(&engine, recov_failed) <=
 	      count_ended());
 	check(engine_count(&engine, huge_alloced) <= collapsed);
+	/* made huge, or moved as a huge one */
 	check(engine_count(&engine, recov_completed) <=
-	      engine_count(&engine, huge_alloced));
+	      engine_count(&engine, huge_alloced) +
+		      engine_count(&engine, page_migrate) / PAGES);
 	check(failure.op == FAKE_LOOK ||
 	      engine_count(&engine, huge_alloced) +
 			      engine_count(&engine, page_raced) >=
@@ -235,6 +269,9 @@ static void run(const struct failure *what)
 				   -what->error, what->times);
 	engine_start(&engine, 1);
 	engine_set(&engine, "compact=on");
+	/* the model knows of free blocks on the first node alone */
+	if (engine.fake.nr_nodes > 1)
+		engine_set(&engine, "numa=bind:1,free_block=off");
 	ask(&caller, 0, 4);
 	ask(&second, 2, 3);
 	caller_wait(&caller);
@@ -300,7 +337,10 @@ static void test_table(void **state)
 		    ever[FAKE_OWNER] && ever[FAKE_BUSY] &&
 		    ever[FAKE_MAPPERS_FIND] && ever[FAKE_MAPPER_VIEW] &&
 		    ever[FAKE_MAPPER_COLLAPSE] && ever[FAKE_WINDOW_OPEN] &&
-		    ever[FAKE_PRESSURE] && ever[FAKE_FREE_BLOCKS]);
+		    ever[FAKE_PRESSURE] && ever[FAKE_FREE_BLOCKS] &&
+		    ever[FAKE_MIGRATE] && ever[FAKE_MIGRATE_AHEAD] &&
+		    ever[FAKE_MAPPER_MIGRATE] && ever[FAKE_NODES_ALLOWED] &&
+		    ever[FAKE_NODE_ROOM]);
 }
 
 static enum hugetmpfs_reason collapse_reason(int error)
