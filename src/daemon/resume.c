@@ -32,11 +32,19 @@ int resume_stored(int *result)
 {
 	struct keeper_rest rest = { .anchor.state_fd = -1 };
 	struct options options;
+	int ret;
 
 	commands_close_fds_from(store_given(rest.fds));
 	if (rest.fds[STORE_ROOT] < 0)
 		return -ENOENT;
-	if (saved_read(rest.fds[STORE_STATE], &rest.saved)) {
+	ret = saved_read(rest.fds[STORE_STATE], &rest.saved);
+	if (ret == -ENOMEM) {
+		/* they are stored still, for who is started next */
+		log_error("not enough memory");
+		*result = ret;
+		return 0;
+	}
+	if (ret) {
 		log_error("what the service manager has stored is not whole: "
 			  "the files are gone");
 		for (int i = 0; i < STORE_NR; i++)

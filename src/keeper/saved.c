@@ -55,26 +55,34 @@ int saved_write(int fd, const struct saved *saved)
 	return ret;
 }
 
-static void take_line(struct saved *saved, char *line)
+static int take_text(char **out, const char *text)
+{
+	*out = runtime_unescape(text);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int take_line(struct saved *saved, char *line)
 {
 	unsigned major, minor;
 
 	if (!strncmp(line, "mountpoint ", 11) && !saved->mountpoint)
-		saved->mountpoint = runtime_unescape(line + 11);
-	else if (!strncmp(line, "source ", 7) && !saved->source)
-		saved->source = runtime_unescape(line + 7);
-	else if (!strncmp(line, "options ", 8) && !saved->options)
-		saved->options = runtime_unescape(line + 8);
-	else if (sscanf(line, "dev %u:%u", &major, &minor) == 2)
+		return take_text(&saved->mountpoint, line + 11);
+	if (!strncmp(line, "source ", 7) && !saved->source)
+		return take_text(&saved->source, line + 7);
+	if (!strncmp(line, "options ", 8) && !saved->options)
+		return take_text(&saved->options, line + 8);
+	if (sscanf(line, "dev %u:%u", &major, &minor) == 2)
 		saved->dev = makedev(major, minor);
 	else if (sscanf(line, "flags %lu", &saved->mount_flags) != 1 &&
 		 sscanf(line, "id %d", &saved->mount_id) != 1)
 		sscanf(line, "unique %" SCNu64, &saved->unique_id);
+	return 0;
 }
 
 int saved_read(int fd, struct saved *saved)
 {
 	char *text = malloc(MAX_BYTES + 1), *cursor = text, *line;
+	int ret = 0;
 	ssize_t n;
 
 	*saved = (struct saved){ 0 };
@@ -82,13 +90,15 @@ int saved_read(int fd, struct saved *saved)
 		return -ENOMEM;
 	n = pread(fd, text, MAX_BYTES, 0);
 	text[n > 0 ? n : 0] = '\0';
-	while ((line = strsep(&cursor, "\n")) && strcmp(line, "end"))
-		take_line(saved, line);
+	while (!ret && (line = strsep(&cursor, "\n")) && strcmp(line, "end"))
+		ret = take_line(saved, line);
+	if (!ret && !(line && saved->mountpoint && saved->source &&
+		      saved->options))
+		ret = -EUCLEAN;
 	free(text);
-	if (line && saved->mountpoint && saved->source && saved->options)
-		return 0;
-	saved_free(saved);
-	return -EUCLEAN;
+	if (ret)
+		saved_free(saved);
+	return ret;
 }
 
 void saved_free(struct saved *saved)

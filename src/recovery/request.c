@@ -393,6 +393,7 @@ static int recovery_works_new(uint32_t nr, struct recovery_work **works)
 		work = calloc(1, sizeof(*work));
 		if (!work) {
 			recovery_works_free(*works);
+			*works = NULL;
 			return -ENOMEM;
 		}
 		work->hash_next = *works;

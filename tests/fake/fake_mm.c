@@ -55,7 +55,9 @@ static int fake_window_open(void *context, uint32_t nr, struct mm_window **out)
 
 	if (!ret) {
 		*out = calloc(1, sizeof(**out));
-		assert(*out);
+		ret = *out ? 0 : -ENOMEM;
+	}
+	if (!ret) {
 		(*out)->capacity = nr;
 		fake->windows++;
 	}
@@ -340,7 +342,8 @@ static int fake_mappers_find(void *context, dev_t dev, uint64_t ino,
 	if (ret)
 		return fake_leave(fake, ret);
 	mappers->mapper = calloc(FAKE_MAPPERS, sizeof(*mappers->mapper));
-	assert(mappers->mapper);
+	if (!mappers->mapper)
+		return fake_leave(fake, -ENOMEM);
 	mappers->nr = 0;
 	for (int i = 0; i < FAKE_MAPPERS; i++) {
 		if (fake->mappers[i].present)

@@ -22,8 +22,8 @@ int fake_watch_open(void *context, dev_t dev, struct mm_watch **out)
 	(void) dev;
 	if (!ret) {
 		*out = calloc(1, sizeof(**out));
-		assert(*out);
-		fake->watches++;
+		ret = *out ? 0 : -ENOMEM;
+		fake->watches += *out != NULL;
 	}
 	return fake_leave(fake, ret);
 }
