@@ -47,6 +47,19 @@ static bool is_on;
 static atomic_int error; /* the first one */
 static uintptr_t heap_start;
 static _Atomic uintptr_t heap_end; /* of what is locked of it */
+static atomic_bool is_finished;
+
+/*
+ * What memlock_begin() has found, in the order of addresses. On the heap, for
+ * it is the large arrays that are not locked.
+ */
+#define MAX_RANGES 256
+static struct range {
+	uintptr_t start;
+	uintptr_t end;
+	bool must; /* or else it is an error */
+} *ranges;
+static unsigned nr_ranges;
 
 /* Whether there is no limit: what is locked today may grow tomorrow. */
 static bool may_lock(void)
@@ -108,7 +121,24 @@ static bool is_wanted(const struct procmaps_line *line)
 	       (line->start < heap_start && line->end >= heap_start);
 }
 
-static int lock_mappings(void)
+/* Those that lie side by side are one. */
+static int add_range(const struct procmaps_line *line)
+{
+	/* the kernel's own pages among the small ones cannot be locked */
+	bool must = line->ino || line->end - line->start >= MEMLOCK_LARGE;
+	struct range *last = nr_ranges ? &ranges[nr_ranges - 1] : NULL;
+
+	if (last && last->end == line->start && last->must == must) {
+		last->end = line->end;
+		return 0;
+	}
+	if (nr_ranges == MAX_RANGES)
+		return -ENOMEM;
+	ranges[nr_ranges++] = (struct range){ line->start, line->end, must };
+	return 0;
+}
+
+static int find_ranges(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	struct procmaps_line line;
@@ -117,31 +147,47 @@ static int lock_mappings(void)
 
 	if (!maps)
 		return -errno;
-	while (fgets(text, sizeof(text), maps)) {
-		if (!procmaps_parse(text, &line) || !is_wanted(&line) ||
-		    !mlock((void *) line.start, line.end - line.start))
-			continue;
-		/* the kernel's own pages among the small ones cannot be */
-		if (line.ino || line.end - line.start >= MEMLOCK_LARGE)
-			ret = -errno;
-	}
+	while (!ret && fgets(text, sizeof(text), maps))
+		if (procmaps_parse(text, &line) && is_wanted(&line))
+			ret = add_range(&line);
 	fclose(maps);
 	return ret;
 }
 
-int memlock_process(void)
+int memlock_begin(void)
 {
 	if (!may_lock())
 		return -EPERM;
 	is_on = true;
 	prepare_heap();
-	return keep_error(lock_mappings());
+	ranges = calloc(MAX_RANGES, sizeof(*ranges));
+	return keep_error(ranges ? find_ranges() : -ENOMEM);
 }
 
-int memlock_process_for_good(void)
+int memlock_finish(void)
 {
-	int ret = memlock_process();
+	int ret = 0;
 
+	for (unsigned i = 0; i < nr_ranges; i++) {
+		const struct range *range = &ranges[i];
+
+		if (mlock((void *) range->start, range->end - range->start) &&
+		    range->must)
+			ret = -errno;
+	}
+	free(ranges);
+	ranges = NULL;
+	nr_ranges = 0;
+	atomic_store(&is_finished, true);
+	return keep_error(ret);
+}
+
+int memlock_for_good(void)
+{
+	int ret = memlock_begin();
+
+	if (!ret)
+		ret = memlock_finish();
 	/* when it is used, and not before: a mistake shall not cost so much */
 	if (!ret && mlockall(MCL_FUTURE | MCL_ONFAULT))
 		ret = keep_error(-errno);
@@ -178,6 +224,8 @@ const char *memlock_state(void)
 	if (!is_on)
 		return "off: CAP_IPC_LOCK is missing, and RLIMIT_MEMLOCK is a "
 		       "limit";
+	if (!atomic_load(&is_finished))
+		return "in part: the rest follows in a moment";
 	switch (atomic_load(&error)) {
 	case 0:
 		return "on";

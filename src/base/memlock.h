@@ -13,14 +13,16 @@
 #include <stddef.h>
 
 /*
- * Locks what the calling process, of one thread, has mapped, and a reserve of
- * heap. Nothing that may become large may be mapped yet. Returns 0 or a
- * negative errno.
+ * Looks what the calling process, of one thread, has mapped, which must not be
+ * anything yet that may become large, and makes a reserve of heap. From then on
+ * the others here work, and memlock_finish() locks what there was, which takes
+ * a millisecond or more. Both return 0 or a negative errno.
  */
-int memlock_process(void);
+int memlock_begin(void);
+int memlock_finish(void);
 
-/* For a process that maps nothing large later, either: that as well. */
-int memlock_process_for_good(void);
+/* Both, for a process that maps nothing large later, either: that as well. */
+int memlock_for_good(void);
 
 /* Locks the part of the calling thread's stack that it needs. */
 void memlock_stack(void);

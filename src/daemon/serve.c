@@ -345,6 +345,9 @@ static int open_rest(struct serve *serve)
 {
 	int ret = opened(mm_probe(serve->mm), "the memory interfaces");
 
+	/* the probes' child has had all as well: pages were made anew since */
+	sandbox_lock_daemon();
+	inodes_lock_memory(serve->inodes);
 	if (!ret)
 		ret = opened(recovery_start(serve->recovery),
 			     "the recovery engine");

@@ -376,7 +376,6 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 	ret = index_open(&inodes->index, table);
 	if (ret)
 		goto err_mapped;
-	index_lock_memory(&inodes->index);
 	ret = enter_root(inodes);
 	if (ret)
 		goto err_index;
@@ -390,6 +389,11 @@ err_mapped:
 err_free:
 	free(inodes);
 	return ret;
+}
+
+void inodes_lock_memory(const struct inodes *inodes)
+{
+	index_lock_memory(&inodes->index);
 }
 
 void inodes_close(struct inodes *inodes)

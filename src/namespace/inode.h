@@ -38,6 +38,12 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd);
 void inodes_close(struct inodes *inodes);
 
 /*
+ * Locks the memory of the inodes that were there when it was opened; that of
+ * others is locked as they come. May be called beside everything else.
+ */
+void inodes_lock_memory(const struct inodes *inodes);
+
+/*
  * Enters the inode that fd (O_PATH will do) is open on, or finds it, and
  * counts one more lookup by the kernel. Returns 0 or a negative errno.
  */

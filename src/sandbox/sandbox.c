@@ -63,7 +63,7 @@ void sandbox_enter_daemon(bool debugging)
 {
 	/* to be killed is no harm to anybody; what has leaked comes back then */
 	warn("lower oom_score_adj", oom_protect(OOM_SCORE_SELDOM));
-	warn("lock memory", memlock_process());
+	warn("lock memory", memlock_begin());
 	warn("give up all capabilities that are not needed",
 	     capabilities_limit_daemon());
 	if (!debugging)
@@ -71,11 +71,16 @@ void sandbox_enter_daemon(bool debugging)
 	enter_filter(debugging);
 }
 
+void sandbox_lock_daemon(void)
+{
+	warn("lock memory", memlock_finish());
+}
+
 void sandbox_enter_keeper(void)
 {
 	/* its death would be the end of the files, and give little back */
 	warn("lower oom_score_adj", oom_protect(OOM_SCORE_NEVER));
-	warn("lock memory", memlock_process_for_good());
+	warn("lock memory", memlock_for_good());
 	warn("give up all capabilities that are not needed",
 	     capabilities_limit_keeper());
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -15,6 +15,9 @@
  */
 void sandbox_enter_daemon(bool debugging);
 
+/* Locks the memory that the daemon had then; when it answers already. */
+void sandbox_lock_daemon(void);
+
 /* For the keeper, likewise. */
 void sandbox_enter_keeper(void);
 
