@@ -34,9 +34,9 @@ static const char recover_usage[] =
 	"  --quiet     show nothing but errors\n"
 	"  -h, --help  show this\n"
 	"\n"
-	"exit codes: 0 all extents with data are huge, or queued with --no-wait;\n"
-	"2 nothing could be done; 3 some are not huge, some files failed, or it\n"
-	"was interrupted or cancelled\n";
+	"exit codes: 0 all extents with data are huge and where they belong, or\n"
+	"queued with --no-wait; 2 nothing could be done; 3 some are not, some\n"
+	"files failed, or it was interrupted or cancelled\n";
 
 struct recover_run {
 	struct walk walk; /* first, so that one leads to it */
@@ -266,7 +266,7 @@ static int exit_code(const struct recover_run *run)
 		return CTL_ERROR;
 	if (is_over(run) || run->nr_failed)
 		return CTL_PARTLY;
-	if (!run->dry_run && run->total.nr_missed)
+	if (!run->dry_run && (run->total.nr_missed || run->total.nr_misplaced))
 		return CTL_PARTLY;
 	return CTL_DONE;
 }

@@ -141,6 +141,9 @@ static int recover_extent(struct recover_visit *visit,
 
 	result->nr_recovered += after->state == HUGETMPFS_HUGE &&
 				before->state != HUGETMPFS_HUGE;
+	result->nr_misplaced += after->state == HUGETMPFS_HUGE &&
+				after->misplaced_pages &&
+				after->reason != HUGETMPFS_REASON_QUEUED;
 	if (after->reason == HUGETMPFS_REASON_QUEUED) {
 		result->nr_queued += after->error == 0;
 		result->nr_queued_before += after->error != 0;
@@ -243,6 +246,7 @@ static void summary_add(struct hugetmpfs_summary *total,
 	total->data_pages += summary->data_pages;
 	total->hole_pages += summary->hole_pages;
 	total->swapped_pages += summary->swapped_pages;
+	total->misplaced_pages += summary->misplaced_pages;
 	for (unsigned i = 0; i < HUGETMPFS_NR_STATES; i++)
 		total->states[i] += summary->states[i];
 	for (unsigned i = 0; i < HUGETMPFS_NR_REASONS; i++)
@@ -256,6 +260,7 @@ void recover_result_add(struct recover_result *total,
 	summary_add(&total->after, &result->after);
 	total->nr_recovered += result->nr_recovered;
 	total->nr_missed += result->nr_missed;
+	total->nr_misplaced += result->nr_misplaced;
 	total->nr_queued += result->nr_queued;
 	total->nr_queued_before += result->nr_queued_before;
 	total->size_bytes += result->size_bytes;

@@ -19,7 +19,9 @@ struct recover_result {
 	struct hugetmpfs_summary before;
 	struct hugetmpfs_summary after;	/* a dry run: as before */
 	uint64_t nr_recovered;		/* extents that are huge now */
-	uint64_t nr_missed;		/* that should be huge and are not */
+	uint64_t nr_missed;		/* that should be huge and are not, */
+	uint64_t nr_misplaced;		/* and that are, on another node than */
+					/* policy says */
 	uint64_t nr_queued;		/* without a wait: that are now, */
 	uint64_t nr_queued_before;	/* and that were already */
 	uint64_t size_bytes;
