@@ -388,7 +388,8 @@ struct mm_ops {
 	 * Moves the nr pages at addr of a mapper, which are the first of an
 	 * extent of the window, to a node as migrate does, in its eyes: those
 	 * that it has not mapped stay. Returns 0 or what is about the process
-	 * or the node; so many are there then, at least.
+	 * or the node; so many are there then, at least. If something else is
+	 * mapped there by now, that was moved: a look tells the truth.
 	 */
 	int (*mapper_migrate)(void *context, struct mm_window *window,
 			      uint64_t index, const struct mm_mapper *mapper,
