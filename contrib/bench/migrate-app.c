@@ -34,8 +34,6 @@
 #define EXTENT	  HUGETMPFS_EXTENT_BYTES
 #define NODE_BITS 1024
 
-#define COLLAPSE_TRIES 100
-
 static const char usage_text[] =
 	"usage: migrate-app FILE EXTENTS\n"
 	"  prepare KIND NODE     all of it anew on the node, KIND huge or small\n"
@@ -126,16 +124,15 @@ static void allocate_on(int node)
 		die("set_mempolicy");
 }
 
-/* What was just written may be on its way to the kernel's lists. */
+/*
+ * Where nothing of a whole GiB of addresses has ever been mapped, the kernel makes
+ * the huge page, cannot map it for want of a table, and says EINVAL.
+ */
 static void collapse(char *at)
 {
-	int tries = 0;
-
-	while (madvise(at, EXTENT, MADV_COLLAPSE)) {
-		if (++tries == COLLAPSE_TRIES)
-			die("MADV_COLLAPSE");
-		usleep(1000);
-	}
+	(void) *(volatile char *) at;
+	if (madvise(at, EXTENT, MADV_COLLAPSE))
+		die("MADV_COLLAPSE");
 }
 
 static void prepare(const struct app *app, bool huge, int node)
