@@ -69,13 +69,14 @@ static void mm_move_choose(struct mm_pages *pages, int nid,
 }
 
 /* Whether by the look all pages are to go: then each need not be asked for. */
-static bool mm_move_wants_all(const struct mm_extent *extent,
+static bool mm_move_wants_all(const struct mm_extent *extent, int nid,
 			      const struct nodeset *home)
 {
 	uint32_t known = 0;
 
 	for (unsigned i = 0; i < extent->nr_nodes; i++) {
-		if (nodeset_has(home, extent->nodes[i].nid))
+		if (extent->nodes[i].nid == nid ||
+		    nodeset_has(home, extent->nodes[i].nid))
 			return false;
 		known += extent->nodes[i].pages;
 	}
@@ -130,7 +131,7 @@ int mm_move(void *context, struct mm_window *window, uint64_t index,
 	int ret;
 
 	*migrated = (struct mm_migrated){0};
-	if (mm_move_wants_all(extent, home)) {
+	if (mm_move_wants_all(extent, nid, home)) {
 		ret = mm_pages_map(window, index, extent, &pages);
 		if (!ret)
 			ret = mm_move_pages(context, 0, &pages, nid, each,
