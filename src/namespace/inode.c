@@ -231,6 +231,10 @@ int inode_open(struct inodes *inodes, uint64_t nodeid, int flags)
 
 	if (!record)
 		return -ESTALE;
+	/* of a device or a FIFO that would be more than to look at it */
+	if (!(flags & O_PATH) && !S_ISREG(record->mode) &&
+	    !S_ISDIR(record->mode))
+		return -EINVAL;
 	return backing_handle_open(inodes->root_fd, &record->handle, flags);
 }
 

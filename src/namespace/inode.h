@@ -71,7 +71,8 @@ struct table_record *inode_record(struct inodes *inodes, uint64_t nodeid);
 
 /*
  * Opens the inode anew with open(2) flags, whatever its name is now. Returns
- * an fd that is the caller's, or a negative errno, -ESTALE for a bad nodeid.
+ * an fd that is the caller's, or a negative errno, -ESTALE for a bad nodeid,
+ * -EINVAL without O_PATH for what is neither file nor directory.
  */
 int inode_open(struct inodes *inodes, uint64_t nodeid, int flags);
 
