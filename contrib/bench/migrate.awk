@@ -20,7 +20,7 @@ END {
 			ratios[i] = requests[i] / loops[i]
 		}
 		ratio = median(ratios, n)
-		printf "%s %d %d %d %.3f %.3f %.3f %d\n", kind, batch[kind],
+		printf "%s %d %.0f %.0f %.3f %.3f %.3f %d\n", kind, batch[kind],
 			median(loops, n), median(requests, n), ratio, ratios[1],
 			ratios[n], off[kind]
 	}
