@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,6 +142,7 @@ static void *control_thread(void *arg)
 	struct pollfd fds[2 + MAX_PEERS];
 	struct control *control = arg;
 
+	prctl(PR_SET_NAME, "control", 0, 0, 0);
 	memlock_stack();
 	for (;;) {
 		bool accepting = clock_now_ns() >= control->accept_after_ns;

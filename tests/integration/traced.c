@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define MAX_THREADS 512
 #define REQUEST_BYTES 40 /* the least that a request has */
@@ -38,6 +39,33 @@ struct traced_thread *traced_thread_of(pid_t tid)
 	return &traced.threads[traced.nr_threads++];
 }
 
+/* Whether the daemon has the thread that it starts last. */
+static bool is_complete(pid_t daemon)
+{
+	char path[400], name[32];
+	struct dirent *entry;
+	bool found = false;
+	DIR *stream;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int) daemon);
+	stream = opendir(path);
+	if (!stream)
+		die(path);
+	while (!found && (entry = readdir(stream))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm",
+			 (int) daemon, entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		found = fgets(name, sizeof(name), file) &&
+			!strcmp(name, "control\n");
+		fclose(file);
+	}
+	closedir(stream);
+	return found;
+}
+
 void traced_begin(pid_t daemon)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE;
@@ -45,6 +73,9 @@ void traced_begin(pid_t daemon)
 	char path[64];
 	DIR *stream;
 
+	/* one that takes over answers before it has all its threads */
+	while (!is_complete(daemon))
+		usleep(1000);
 	traced.daemon = daemon;
 	traced.nr_threads = 0;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int) daemon);
