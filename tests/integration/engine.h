@@ -37,6 +37,8 @@
 		}                                                          \
 	} while (0)
 
+#define WITHOUT(interface) (1u << MM_##interface)
+
 struct file {
 	char path[256];
 	int fd;
@@ -52,6 +54,8 @@ void file_fill(struct file *file, uint64_t start, uint64_t end, size_t step);
 void file_check(struct file *file, uint64_t start, uint64_t end);
 void file_punch(struct file *file, uint64_t start, uint64_t bytes);
 uint64_t file_kib(struct file *file); /* that it occupies */
+/* Has an engine make an extent huge; engine-look.c. */
+void file_collapse(struct file *file, uint64_t index);
 
 /* Mounts a plain tmpfs over the folder of the test, and takes it off. */
 void tmpfs_mount(const char *options);
@@ -93,6 +97,7 @@ struct topic {
 	const char *name;
 	void (*run)(void);
 };
+void engine_look_nodes(void); /* engine-nodes.c */
 extern const struct topic engine_look_topics[];
 extern const struct topic engine_recover_topics[];
 
