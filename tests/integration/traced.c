@@ -88,8 +88,12 @@ void traced_begin(pid_t daemon)
 		if (tid <= 0)
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, options) ||
-		    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+		    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL)) {
+			/* the kernel's own, for a ring, may end any time */
+			if (errno == ESRCH)
+				continue;
 			die("ptrace");
+		}
 		traced_thread_of(tid);
 	}
 	closedir(stream);
