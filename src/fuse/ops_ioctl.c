@@ -73,11 +73,18 @@ void calls_drain(struct server *server)
 	pthread_mutex_unlock(&server->calls_mutex);
 }
 
+/*
+ * What is not filled in is cleared although it is clear: the kernel takes the
+ * reply by pages, and a process that is being killed is given none that it has
+ * not written to. Then the request would end with EIO.
+ */
 static int extents_reply(fuse_req_t req, struct hugetmpfs_ioc_extents *arg,
 			 uint32_t nr, uint64_t size_bytes)
 {
 	arg->nr = nr;
 	arg->size_bytes = size_bytes;
+	memset(&arg->extents[nr], 0,
+	       (HUGETMPFS_IOC_EXTENTS - nr) * sizeof(*arg->extents));
 	return fuse_reply_ioctl(req, 0, arg, sizeof(*arg));
 }
 
