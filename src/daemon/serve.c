@@ -405,12 +405,11 @@ static void close_parts(struct serve *serve, int exit_code)
  */
 static int open_all(struct serve *serve)
 {
-	unsigned char request[TABLE_INIT_BYTES];
 	int ret = open_parts(serve);
 
 	if (ret)
 		return ret;
-	serve->takes_over = table_load_init(serve->table, request) != 0;
+	serve->takes_over = table_has_init(serve->table);
 	return serve->takes_over ? 0 : open_rest(serve);
 }
 

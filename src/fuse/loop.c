@@ -243,7 +243,7 @@ static int begin(struct server *server)
 {
 	int ret;
 
-	if (takeover_is_due(server)) {
+	if (table_has_init(server->config.table)) {
 		ret = takeover_run(server);
 		if (ret)
 			log_error("cannot take over from the daemon before: %s",

@@ -263,12 +263,11 @@ bool loop_process(struct server *server, void *request, size_t bytes);
 void loop_reached(void);
 
 /*
- * takeover.c: whether another daemon has served this connection before, and
- * what has to be done then before this one serves: the session is initialised,
- * and what the other one has begun is brought to its end. Returns 0 or a
- * negative errno.
+ * takeover.c: what has to be done before this daemon serves when another one
+ * has served this connection before (table_has_init()): the session is
+ * initialised, and what the other one has begun is brought to its end. Returns
+ * 0 or a negative errno.
  */
-bool takeover_is_due(struct server *server);
 int takeover_run(struct server *server);
 
 /* the handlers, by kind */

@@ -25,13 +25,6 @@
 
 #define NOTIFY_RESEND 7 /* ABI of Linux 6.9 */
 
-bool takeover_is_due(struct server *server)
-{
-	unsigned char request[TABLE_INIT_BYTES];
-
-	return table_load_init(server->config.table, request) != 0;
-}
-
 static int replay_init(struct server *server)
 {
 	unsigned char request[TABLE_INIT_BYTES];

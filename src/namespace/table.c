@@ -198,15 +198,25 @@ size_t table_save_init(struct table *table, const void *request, size_t bytes)
 	return bytes;
 }
 
-size_t table_load_init(struct table *table, void *request)
+static size_t init_bytes(struct table *table)
 {
 	size_t bytes = atomic_load_explicit(&table->header->init_bytes,
 					    memory_order_acquire);
 
-	if (bytes > TABLE_INIT_BYTES)
-		return 0;
+	return bytes <= TABLE_INIT_BYTES ? bytes : 0;
+}
+
+size_t table_load_init(struct table *table, void *request)
+{
+	size_t bytes = init_bytes(table);
+
 	memcpy(request, table->header->init, bytes);
 	return bytes;
+}
+
+bool table_has_init(struct table *table)
+{
+	return init_bytes(table) != 0;
 }
 
 uint64_t table_next_handle(struct table *table)

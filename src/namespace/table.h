@@ -107,6 +107,9 @@ struct journal_slot *table_journal(struct table *table);
 size_t table_save_init(struct table *table, const void *request, size_t bytes);
 size_t table_load_init(struct table *table, void *request);
 
+/* Whether there is one: then a daemon takes over from one before. */
+bool table_has_init(struct table *table);
+
 /* Numbers that no two handles of directories have, whichever daemon asks. */
 uint64_t table_next_handle(struct table *table);
 

@@ -102,6 +102,7 @@ static void use(struct table *table, struct inodes *inodes)
 	uint64_t cursor = 0, nodeid, ino, backing_id = 0;
 
 	fuzz_must(table_load_init(table, request) <= sizeof(request));
+	fuzz_must(table_has_init(table) == !!table_load_init(table, request));
 	intern(inodes, file_fd);
 	while ((nodeid = inodes_next(inodes, &cursor))) {
 		int fd = inode_open(inodes, nodeid, O_PATH);

@@ -54,6 +54,32 @@ static void test_content_outlives_the_mapping(void **state)
 	close(fd);
 }
 
+/* The kernel's first request is there for the next daemon, if it has room. */
+static void test_first_request_is_kept(void **state)
+{
+	unsigned char request[TABLE_INIT_BYTES + 1] = "first";
+	unsigned char kept[TABLE_INIT_BYTES];
+	int fd = table_create();
+	struct table *table;
+
+	(void) state;
+	assert_int_equal(table_open(&table, fd), 0);
+	assert_false(table_has_init(table));
+	assert_int_equal(table_load_init(table, kept), 0);
+	assert_int_equal(table_save_init(table, request, sizeof(request)), 0);
+	assert_false(table_has_init(table));
+	assert_int_equal(table_save_init(table, request, sizeof("first")),
+			 sizeof("first"));
+	table_close(table);
+
+	assert_int_equal(table_open(&table, fd), 0);
+	assert_true(table_has_init(table));
+	assert_int_equal(table_load_init(table, kept), sizeof("first"));
+	assert_string_equal(kept, "first");
+	table_close(table);
+	close(fd);
+}
+
 /* What a next daemon need not look at has never had memory. */
 static void test_touched_slots(void **state)
 {
@@ -214,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_create_then_open),
 		cmocka_unit_test(test_content_outlives_the_mapping),
+		cmocka_unit_test(test_first_request_is_kept),
 		cmocka_unit_test(test_touched_slots),
 		cmocka_unit_test(test_damaged_header_is_refused),
 		cmocka_unit_test(test_other_version_is_told),
