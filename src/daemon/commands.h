@@ -80,6 +80,12 @@ int commands_exit_code(const struct options *options, int error);
 int commands_mountpoint(const char *given, char **path);
 
 /*
+ * Whether pages have the sizes that all of this is made for. Returns 0, or
+ * -EOPNOTSUPP, logged.
+ */
+int machine_check(void);
+
+/*
  * Whether nothing that keeper and daemon need lies at a mount point (as above)
  * or below. Returns 0, or -EBUSY, logged.
  */

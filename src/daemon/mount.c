@@ -127,6 +127,9 @@ static int check(const struct options *options, char **mountpoint)
 		log_error("%s", error);
 		return ret;
 	}
+	ret = machine_check();
+	if (ret)
+		return ret;
 	if (options->namespace_path) {
 		ret = enter_namespace(options->namespace_path);
 		if (ret)

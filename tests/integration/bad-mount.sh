@@ -135,6 +135,22 @@ prefix=without_device
 bad 2 "hugetmpfs: no /dev/fuse: the kernel's fuse module is not loaded; try \
 modprobe fuse" "$MNT"
 
+echo "huge pages of another size"
+huge_pages=/sys/kernel/mm/transparent_hugepage/hpage_pmd_size
+if [ -e $huge_pages ]; then
+	echo 33554432 >"$HT_DIR/size"
+	with_large_pages()
+	{
+		# shellcheck disable=SC2016 # for the inner shell
+		unshare -m sh -c 'mount --bind "$0" "$1" && shift && "$@"' \
+			"$HT_DIR/size" $huge_pages "$@"
+	}
+	prefix=with_large_pages
+	bad 2 "hugetmpfs: huge pages of this kernel have 33554432 bytes, and \
+hugetmpfs is made for 2097152: boot a kernel with pages of 4 KiB and huge pages \
+of 2 MiB, where the processor can have both" "$MNT"
+fi
+
 echo "no /run to write to"
 without_run()
 {
