@@ -50,22 +50,18 @@
 
 static const int allowed[] = {
 	/* descriptors and what is read and written through them */
-	SYS_close, SYS_close_range, SYS_dup, SYS_dup2, SYS_dup3, SYS_fcntl,
-	SYS_ioctl, SYS_lseek, SYS_open, SYS_openat, SYS_openat2, SYS_pipe,
-	SYS_pipe2, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_pwrite64,
-	SYS_pwritev, SYS_pwritev2, SYS_read, SYS_readv, SYS_splice, SYS_write,
-	SYS_writev,
+	SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_fcntl, SYS_ioctl,
+	SYS_lseek, SYS_openat, SYS_openat2, SYS_pipe2, SYS_pread64, SYS_preadv,
+	SYS_preadv2, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_read,
+	SYS_readv, SYS_splice, SYS_write, SYS_writev,
 	/* files by handle, and by name below a descriptor */
-	SYS_access, SYS_chmod, SYS_chown, SYS_copy_file_range, SYS_faccessat,
-	SYS_faccessat2, SYS_fallocate, SYS_fchmod, SYS_fchmodat, SYS_fchmodat2,
-	SYS_fchown, SYS_fchownat, SYS_ftruncate, SYS_futimesat, SYS_getdents,
-	SYS_getdents64, SYS_lchown, SYS_link, SYS_linkat, SYS_lstat, SYS_mkdir,
-	SYS_mkdirat, SYS_mknod, SYS_mknodat, SYS_name_to_handle_at,
-	SYS_newfstatat, SYS_open_by_handle_at, SYS_readlink, SYS_readlinkat,
-	SYS_rename, SYS_renameat, SYS_renameat2, SYS_rmdir, SYS_stat, SYS_fstat,
-	SYS_statfs, SYS_fstatfs, SYS_statx, SYS_symlink, SYS_symlinkat,
-	SYS_truncate, SYS_umask, SYS_unlink, SYS_unlinkat, SYS_utime,
-	SYS_utimensat, SYS_utimes,
+	SYS_copy_file_range, SYS_faccessat, SYS_faccessat2, SYS_fallocate,
+	SYS_fchmod, SYS_fchmodat, SYS_fchmodat2, SYS_fchown, SYS_fchownat,
+	SYS_ftruncate, SYS_getdents64, SYS_linkat, SYS_mkdirat, SYS_mknodat,
+	SYS_name_to_handle_at, SYS_newfstatat, SYS_open_by_handle_at,
+	SYS_readlinkat, SYS_renameat, SYS_renameat2, SYS_fstat, SYS_statfs,
+	SYS_fstatfs, SYS_statx, SYS_symlinkat, SYS_truncate, SYS_umask,
+	SYS_unlinkat, SYS_utimensat,
 	/* their attributes */
 	SYS_fgetxattr, SYS_file_getattr, SYS_file_setattr, SYS_flistxattr,
 	SYS_fremovexattr, SYS_fsetxattr, SYS_getxattr, SYS_getxattrat,
@@ -83,29 +79,26 @@ static const int allowed[] = {
 	/* many of them at once */
 	SYS_io_uring_enter, SYS_io_uring_register, SYS_io_uring_setup,
 	/* waiting */
-	SYS_clock_nanosleep, SYS_epoll_create1, SYS_epoll_ctl,
-	SYS_epoll_pwait, SYS_epoll_wait, SYS_eventfd2, SYS_futex,
-	SYS_futex_requeue, SYS_futex_wait, SYS_futex_waitv, SYS_futex_wake,
-	SYS_nanosleep, SYS_pause, SYS_poll, SYS_ppoll, SYS_pselect6,
-	SYS_restart_syscall, SYS_sched_yield, SYS_select, SYS_timerfd_create,
+	SYS_clock_nanosleep, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait,
+	SYS_eventfd2, SYS_futex, SYS_futex_requeue, SYS_futex_wait,
+	SYS_futex_waitv, SYS_futex_wake, SYS_nanosleep, SYS_ppoll, SYS_pselect6,
+	SYS_restart_syscall, SYS_sched_yield, SYS_timerfd_create,
 	SYS_timerfd_gettime, SYS_timerfd_settime,
 	/* time, chance and the machine */
 	SYS_clock_getres, SYS_clock_gettime, SYS_getcpu, SYS_getrandom,
-	SYS_getrusage, SYS_gettimeofday, SYS_sysinfo, SYS_time, SYS_times,
-	SYS_uname,
+	SYS_getrusage, SYS_gettimeofday, SYS_sysinfo, SYS_times, SYS_uname,
 	/* in whose name */
 	SYS_capget, SYS_capset, SYS_getegid, SYS_geteuid, SYS_getgid,
 	SYS_getgroups, SYS_getresgid, SYS_getresuid, SYS_getuid, SYS_setfsgid,
 	SYS_setfsuid, SYS_setgroups,
 	/* threads, and short-lived processes in memory cgroups */
-	SYS_arch_prctl, SYS_clone3, SYS_exit, SYS_exit_group, SYS_fork,
-	SYS_get_robust_list, SYS_getpgid, SYS_getpgrp, SYS_getpid, SYS_getppid,
-	SYS_getpriority, SYS_getrlimit, SYS_getsid, SYS_gettid, SYS_prctl,
-	SYS_prlimit64, SYS_rseq, SYS_sched_get_priority_max,
-	SYS_sched_get_priority_min, SYS_sched_getaffinity, SYS_sched_getattr,
-	SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_setaffinity,
-	SYS_set_robust_list, SYS_set_tid_address, SYS_setpriority, SYS_vfork,
-	SYS_wait4, SYS_waitid,
+	SYS_clone3, SYS_exit, SYS_exit_group, SYS_get_robust_list, SYS_getpgid,
+	SYS_getpid, SYS_getppid, SYS_getpriority, SYS_getrlimit, SYS_getsid,
+	SYS_gettid, SYS_prctl, SYS_prlimit64, SYS_rseq,
+	SYS_sched_get_priority_max, SYS_sched_get_priority_min,
+	SYS_sched_getaffinity, SYS_sched_getattr, SYS_sched_getparam,
+	SYS_sched_getscheduler, SYS_sched_setaffinity, SYS_set_robust_list,
+	SYS_set_tid_address, SYS_setpriority, SYS_wait4, SYS_waitid,
 	/* signals */
 	SYS_kill, SYS_pidfd_open, SYS_pidfd_send_signal, SYS_rt_sigaction,
 	SYS_rt_sigpending, SYS_rt_sigprocmask, SYS_rt_sigreturn,
@@ -115,6 +108,17 @@ static const int allowed[] = {
 	SYS_accept, SYS_accept4, SYS_connect, SYS_getpeername, SYS_getsockname,
 	SYS_getsockopt, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_sendto,
 	SYS_setsockopt, SYS_shutdown,
+#ifdef SYS_open
+	/* the same with no descriptor or flags, on the older architectures */
+	SYS_access, SYS_chmod, SYS_chown, SYS_dup2, SYS_epoll_wait, SYS_fork,
+	SYS_futimesat, SYS_getdents, SYS_getpgrp, SYS_lchown, SYS_link,
+	SYS_lstat, SYS_mkdir, SYS_mknod, SYS_open, SYS_pause, SYS_pipe,
+	SYS_poll, SYS_readlink, SYS_rename, SYS_rmdir, SYS_select, SYS_stat,
+	SYS_symlink, SYS_time, SYS_unlink, SYS_utime, SYS_utimes, SYS_vfork,
+#endif
+#ifdef SYS_arch_prctl
+	SYS_arch_prctl,
+#endif
 };
 
 /* Calls that are allowed when the bits of mask in an argument are value. */
