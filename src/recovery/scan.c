@@ -242,8 +242,7 @@ static bool recovery_scan_is_due(struct recovery_scan *scan)
 {
 	bool long_ago = scan->now - scan->looked_at >= SCAN_LOOK_TICKS;
 
-	if (recovery_offers_has_waiting(scan->offers) ||
-	    clock_now_ns() < scan->rest_until_ns)
+	if (clock_now_ns() < scan->rest_until_ns)
 		return false;
 	/* what is under way would be found again */
 	return long_ago ||
@@ -251,8 +250,12 @@ static bool recovery_scan_is_due(struct recovery_scan *scan)
 		!recovery_offers_underway(scan->offers));
 }
 
-/* On machines with several nodes: goes on looking for what is misplaced. */
-static void recovery_scan_sweep(struct recovery_scan *scan, bool hurry)
+/*
+ * On machines with several nodes: goes on looking for what is misplaced, unless
+ * it has to wait for the engine.
+ */
+static void recovery_scan_sweep(struct recovery_scan *scan, bool hurry,
+				bool wait)
 {
 	struct recovery *recovery = scan->recovery;
 	unsigned changes = atomic_load(&recovery->policy_changes);
@@ -262,8 +265,9 @@ static void recovery_scan_sweep(struct recovery_scan *scan, bool hurry)
 	if (hurry || changes != scan->policy_changes)
 		recovery_sweep_hurry(scan->sweep);
 	scan->policy_changes = changes;
-	recovery_sweep_tick(scan->sweep, scan->now,
-			    scan->tick_ns / SCAN_SWEEP_PART);
+	if (!wait)
+		recovery_sweep_tick(scan->sweep, scan->now,
+				    scan->tick_ns / SCAN_SWEEP_PART);
 }
 
 static void recovery_scan_tick(struct recovery_scan *scan)
@@ -271,6 +275,8 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	uint64_t closed[SCAN_CLOSED];
 	struct recovery_settings settings;
 	unsigned nr_closed;
+	/* found in ticks before, and to be offered first */
+	bool wait = recovery_offers_has_waiting(scan->offers);
 	bool own, hurry;
 
 	recovery_settings_get(scan->recovery, &settings);
@@ -294,11 +300,11 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	hurry |= scan->moved;
 	if (scan->now % SCAN_FORGET_TICKS == 0)
 		recovery_backoff_sweep(scan->backoff, scan->now);
-	if (recovery_scan_is_due(scan))
+	if (!wait && recovery_scan_is_due(scan))
 		recovery_scan_look(scan);
 	if (settings.recover == RECOVERY_RECOVER_ALL || own)
 		recovery_scan_files(scan, closed, nr_closed);
-	recovery_scan_sweep(scan, hurry);
+	recovery_scan_sweep(scan, hurry, wait);
 }
 
 /* Waits for a tick (true) or for room in the engine (false). */

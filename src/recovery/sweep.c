@@ -254,9 +254,6 @@ void recovery_sweep_tick(struct recovery_sweep *sweep, uint64_t now,
 	uint64_t until_ns = clock_now_ns() + slice_ns;
 
 	sweep->now = now;
-	/* what was found before is to be offered first */
-	if (recovery_offers_has_waiting(sweep->offers))
-		return;
 	if (!sweep->under_way && recovery_sweep_is_due(sweep)) {
 		sweep->under_way = true;
 		sweep->found = false;

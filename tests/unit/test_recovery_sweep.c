@@ -168,6 +168,30 @@ static void test_off(void **state)
 	engine_stop(&engine);
 }
 
+static void hook_close(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	(void) index;
+	/* once a tick: the next one hears of it */
+	if (op == FAKE_MACHINE)
+		recovery_closed(engine.recovery, FAKE_INO);
+}
+
+/* A file that was written is closed in each tick, and may have its own policy. */
+static void test_closed_always(void **state)
+{
+	(void) state;
+	make_huge();
+	engine.fake.hook = hook_close;
+	start_with(RECOVERY_RECOVER_MAPPED, "numa=bind:0");
+	recovery_policy_changed(engine.recovery);
+	wait_ticks(4);
+	engine_set(&engine, "numa=bind:1");
+	for (uint64_t i = 0; i < EXTENTS; i++)
+		wait_on(i, 1);
+	engine_stop(&engine);
+}
+
 static atomic_uint ticks; /* since the file was looked at */
 static atomic_uint longest;
 
@@ -337,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup(test_small, setup),
 		cmocka_unit_test_setup(test_no_cost, setup),
 		cmocka_unit_test_setup(test_off, setup),
+		cmocka_unit_test_setup(test_closed_always, setup),
 		cmocka_unit_test_setup(test_pauses, setup),
 		cmocka_unit_test_setup(test_backoff, setup),
 		cmocka_unit_test_setup(test_follow, setup),
