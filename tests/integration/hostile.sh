@@ -7,7 +7,7 @@
 . "${0%/*}/lib.sh"
 
 user=(setpriv --reuid=65534 --regid=65534 --groups=4242)
-hostile=("${user[@]}" "$HT_BUILD/tests/integration/hostile")
+hostile=("${user[@]}" "$(public_program "$HT_BUILD/tests/integration/hostile")")
 chmod 711 "$HT_DIR"
 
 make() # OWNER MODE NAME

@@ -420,6 +420,36 @@ cgroup_shmem_bytes() # DIR
 	awk '$1 == "shmem" { print $2 }' "$1/memory.stat"
 }
 
+# ---- programs of the build, for all users ----
+
+is_public() # FILE
+{
+	setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$1"
+}
+
+# Prints where a program of the build is for others than root, who cannot get
+# to a source tree below /root: there a copy, with its library if it has one.
+public_program() # PROGRAM
+{
+	local dir=$HT_DIR/public name=${1##*/} real=$1 library
+
+	if is_public "$1"; then
+		echo "$1"
+		return
+	fi
+	# libtool's scripts know the tree alone
+	[ ! -x "$HT_BUILD/.libs/$name" ] || real=$HT_BUILD/.libs/$name
+	mkdir -p "$dir/real"
+	cp "$real" "$dir/real/"
+	for library in "$HT_BUILD"/.libs/lib*.so.*; do
+		[ ! -f "$library" ] || cp "$library" "$dir/real/"
+	done
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' "$dir/real" \
+		"$dir/real/$name" >"$dir/$name"
+	chmod 755 "$dir/$name"
+	echo "$dir/$name"
+}
+
 # ---- beginning ----
 
 [ "$(id -u)" = 0 ] || { echo "skipped: not root"; exit 77; }
@@ -441,6 +471,7 @@ if [ -z "$HT_DIR" ]; then
 	HT_DIR=$(mktemp -d "${HT_BASE:-/tmp}/hugetmpfs-test.XXXXXX")
 	HT_OWN_DIR=yes
 fi
+HUGETMPFSCTL=$(public_program "$HUGETMPFSCTL")
 export HT_DIR
 ht_sanitizers()
 {
