@@ -6,6 +6,7 @@
 #ifndef MM_INTERNAL_H
 #define MM_INTERNAL_H
 
+#include <dirent.h>
 #include <inttypes.h>
 
 #include <pthread.h>
@@ -210,6 +211,11 @@ int mm_collapse(void *context, struct mm_window *window, uint64_t index,
 		uint32_t nr, uint64_t group);
 
 /* mappers.c, view.c */
+/*
+ * The next process that /proc lists, but for this one: 1, 0 after the last, or
+ * a negative errno.
+ */
+int mm_next_process(DIR *proc, pid_t *pid);
 int mm_mappers_find(void *context, dev_t dev, uint64_t ino,
 		    struct mm_mappers *mappers);
 void mm_mappers_free(void *context, struct mm_mappers *mappers);

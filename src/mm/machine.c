@@ -94,8 +94,10 @@ int mm_machine(void *context, struct mm_machine *machine)
 		mm_machine_line(line, machine);
 		line += strcspn(line, "\n");
 	}
-	mm_machine_pressure(mm, &machine->stalled_us);
-	return 0;
+	/* where it is known, it is in place of what the other counters say */
+	if (mm->pressure_fd < 0)
+		return 0;
+	return mm_machine_pressure(mm, &machine->stalled_us);
 }
 
 /*

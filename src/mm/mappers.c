@@ -84,12 +84,29 @@ static int mm_mappers_try(struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 	return ret;
 }
 
+int mm_next_process(DIR *proc, pid_t *pid)
+{
+	struct dirent *entry;
+	pid_t self = getpid();
+
+	for (;;) {
+		errno = 0;
+		entry = readdir(proc);
+		if (!entry)
+			return -errno;
+		if (!isdigit((unsigned char) entry->d_name[0]))
+			continue;
+		*pid = (pid_t) strtol(entry->d_name, NULL, 10);
+		if (*pid != self)
+			return 1;
+	}
+}
+
 int mm_mappers_find(void *context, dev_t dev, uint64_t ino,
 		    struct mm_mappers *mappers)
 {
-	struct dirent *entry;
-	pid_t self = getpid(), pid;
-	int ret = 0;
+	int ret = 0, more = 0;
+	pid_t pid;
 	DIR *proc;
 
 	mappers->nr = 0;
@@ -98,14 +115,10 @@ int mm_mappers_find(void *context, dev_t dev, uint64_t ino,
 	proc = opendir("/proc");
 	if (!proc)
 		return -errno;
-	while (!ret && (entry = readdir(proc))) {
-		if (!isdigit((unsigned char) entry->d_name[0]))
-			continue;
-		pid = (pid_t) strtol(entry->d_name, NULL, 10);
-		if (pid != self)
-			ret = mm_mappers_try(context, pid, dev, ino, mappers);
-	}
+	while (!ret && (more = mm_next_process(proc, &pid)) > 0)
+		ret = mm_mappers_try(context, pid, dev, ino, mappers);
 	closedir(proc);
+	ret = ret ? ret : more;
 	if (ret)
 		mm_mappers_free(context, mappers);
 	return ret;

@@ -51,6 +51,7 @@ static int mm_maps_by_text(FILE *maps, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 	size_t size = 0;
 	int ret = 0;
 
+	errno = 0;
 	while (!ret && getline(&line, &size, maps) > 0) {
 		if (!procmaps_parse(line, &found) || found.dev != dev ||
 		    (ino && found.ino != ino) || !found.shared)
@@ -61,6 +62,9 @@ static int mm_maps_by_text(FILE *maps, dev_t dev, uint64_t ino, mm_vma_fn *fn,
 		vma.offset = found.offset;
 		ret = fn(arg, &vma);
 	}
+	/* an end that is none: there may be more */
+	if (!ret && !feof(maps))
+		ret = errno ? -errno : -EIO;
 	free(line);
 	return ret;
 }

@@ -25,10 +25,12 @@
 static int mm_thread_cpu(pid_t pid, const char *tid)
 {
 	char path[300], text[2048], *at;
+	int ret;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", (int) pid, tid);
-	if (mm_read_text(path, text, sizeof(text)))
-		return -ESRCH;
+	ret = mm_read_text(path, text, sizeof(text));
+	if (ret)
+		return ret == -ENOENT ? -ESRCH : ret;
 	/* a name may have brackets and blanks in it */
 	at = strrchr(text, ')');
 	for (int i = 0; at && i < MM_THREADS_BLANKS; i++)
@@ -46,12 +48,15 @@ static unsigned mm_threads_count(DIR *task)
 	return (unsigned) st.st_nlink - 2;
 }
 
-/* CPUs of one thread out of step, into cpus. Returns their number. */
-static unsigned mm_threads_ask(pid_t pid, DIR *task, unsigned step, int *cpus)
+/*
+ * CPUs of one thread out of step, into cpus. Returns their number, or a negative
+ * errno when one could not be asked that is not gone.
+ */
+static int mm_threads_ask(pid_t pid, DIR *task, unsigned step, int *cpus)
 {
-	unsigned nr = 0, at = 0;
 	struct dirent *entry;
-	int cpu;
+	unsigned at = 0;
+	int cpu, nr = 0;
 
 	while (nr < MM_THREADS && (entry = readdir(task))) {
 		if (!isdigit((unsigned char) entry->d_name[0]) ||
@@ -60,6 +65,8 @@ static unsigned mm_threads_ask(pid_t pid, DIR *task, unsigned step, int *cpus)
 		cpu = mm_thread_cpu(pid, entry->d_name);
 		if (cpu >= 0)
 			cpus[nr++] = cpu;
+		else if (cpu != -ESRCH)
+			return cpu;
 	}
 	return nr;
 }
@@ -69,9 +76,10 @@ int mm_mapper_nodes(void *context, pid_t pid, uint32_t *threads,
 {
 	int cpus[MM_THREADS], nids[MM_THREADS], ret;
 	struct nodeset allowed;
-	unsigned nr, step;
+	unsigned step;
 	char path[64];
 	DIR *task;
+	int nr;
 
 	memset(threads, 0, nr_nodes * sizeof(*threads));
 	snprintf(path, sizeof(path), "/proc/%d/task", (int) pid);
@@ -81,15 +89,15 @@ int mm_mapper_nodes(void *context, pid_t pid, uint32_t *threads,
 	step = (mm_threads_count(task) + MM_THREADS - 1) / MM_THREADS;
 	nr = mm_threads_ask(pid, task, step, cpus);
 	closedir(task);
-	if (!nr)
-		return -ESRCH;
+	if (nr <= 0)
+		return nr ? nr : -ESRCH;
 	ret = mm_nodes_allowed(context, pid, &allowed);
 	if (!ret)
-		ret = mm_nodes_of_cpus(cpus, nr, nids);
-	for (unsigned i = 0; !ret && i < nr; i++) {
+		ret = mm_nodes_of_cpus(cpus, (unsigned) nr, nids);
+	for (int i = 0; !ret && i < nr; i++) {
 		if (nodeset_has(&allowed, nids[i]) &&
 		    nids[i] < (int) nr_nodes)
 			threads[nids[i]] += step;
 	}
-	return ret ? ret : (int) (nr * step);
+	return ret ? ret : nr * (int) step;
 }

@@ -19,8 +19,6 @@
  */
 #include "mm/internal.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,16 +151,10 @@ static int mm_watch_merge_locked(struct mm_watch *watch, DIR *proc)
 {
 	struct mm_watched **list = NULL, *watched;
 	unsigned nr = 0, capacity = 0, from = 0;
-	pid_t self = getpid(), pid;
-	struct dirent *entry;
-	int ret = 0;
+	int ret = 0, more = 0;
+	pid_t pid;
 
-	while (!ret && (entry = readdir(proc))) {
-		if (!isdigit((unsigned char) entry->d_name[0]))
-			continue;
-		pid = (pid_t) strtol(entry->d_name, NULL, 10);
-		if (pid == self)
-			continue;
+	while (!ret && (more = mm_next_process(proc, &pid)) > 0) {
 		watched = mm_watch_find(watch, &from, pid);
 		ret = watched ? mm_watch_append(&list, &nr, &capacity, watched)
 			      : -ENOMEM;
@@ -174,7 +166,7 @@ static int mm_watch_merge_locked(struct mm_watch *watch, DIR *proc)
 	free(watch->watched);
 	watch->watched = list;
 	watch->nr = nr;
-	return ret;
+	return ret ? ret : more;
 }
 
 int mm_watch_list(void *context, struct mm_watch *watch)
