@@ -209,11 +209,43 @@ void recovery_backoff_forget(struct recovery_backoff *backoff, uint64_t ino,
 	pthread_mutex_unlock(&backoff->lock);
 }
 
-void recovery_backoff_store(struct recovery_backoff *backoff, uint64_t ino,
-			    uint64_t index, enum hugetmpfs_reason reason,
-			    uint64_t now)
+/* For want of memory, as far as that can be told. */
+static bool recovery_backoff_is_memory(unsigned reason)
+{
+	return reason == HUGETMPFS_REASON_NO_HUGE_PAGE ||
+	       reason == HUGETMPFS_REASON_OVER_LIMIT ||
+	       reason == HUGETMPFS_REASON_SWAP_FAILED ||
+	       reason == HUGETMPFS_REASON_AGAIN;
+}
+
+/* Whether that may be over without anybody doing something to the extent. */
+static bool recovery_backoff_passes(unsigned reason)
+{
+	return recovery_backoff_is_memory(reason) ||
+	       reason == HUGETMPFS_REASON_PINNED ||
+	       reason == HUGETMPFS_REASON_FAILED;
+}
+
+uint64_t recovery_backoff_until(struct recovery_backoff *backoff, uint64_t ino,
+				uint64_t index)
 {
 	struct recovery_backoff_extent *extent;
+	uint64_t until = 0;
+
+	pthread_mutex_lock(&backoff->lock);
+	extent = *recovery_backoff_find_locked(backoff, ino, index);
+	if (extent && recovery_backoff_passes(extent->reason))
+		until = extent->until;
+	pthread_mutex_unlock(&backoff->lock);
+	return until;
+}
+
+uint64_t recovery_backoff_store(struct recovery_backoff *backoff, uint64_t ino,
+				uint64_t index, enum hugetmpfs_reason reason,
+				uint64_t now)
+{
+	struct recovery_backoff_extent *extent;
+	uint64_t until = now + RECOVERY_BACKOFF_FIRST_TICKS;
 
 	pthread_mutex_lock(&backoff->lock);
 	extent = *recovery_backoff_find_locked(backoff, ino, index);
@@ -225,18 +257,17 @@ void recovery_backoff_store(struct recovery_backoff *backoff, uint64_t ino,
 		extent->fails += extent->fails < RECOVERY_BACKOFF_DOUBLINGS;
 		extent->evidence = RECOVERY_BACKOFF_UNKNOWN;
 		extent->reason = (uint8_t) reason;
+		until = extent->until;
 	}
 	pthread_mutex_unlock(&backoff->lock);
+	return recovery_backoff_passes(reason) ? until : 0;
 }
 
 static bool recovery_backoff_match_memory(const struct recovery_backoff_extent *extent,
 				 uint64_t arg)
 {
 	(void) arg;
-	return extent->reason == HUGETMPFS_REASON_NO_HUGE_PAGE ||
-	       extent->reason == HUGETMPFS_REASON_OVER_LIMIT ||
-	       extent->reason == HUGETMPFS_REASON_SWAP_FAILED ||
-	       extent->reason == HUGETMPFS_REASON_AGAIN;
+	return recovery_backoff_is_memory(extent->reason);
 }
 
 void recovery_backoff_relent(struct recovery_backoff *backoff)

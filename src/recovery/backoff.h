@@ -41,9 +41,16 @@ bool recovery_backoff_holds_still(struct recovery_backoff *backoff, uint64_t ino
 void recovery_backoff_forget(struct recovery_backoff *backoff, uint64_t ino,
 			     uint64_t index);
 
-/* It is not, for this reason: leaves it alone from now on. */
-void recovery_backoff_store(struct recovery_backoff *backoff, uint64_t ino, uint64_t index,
+/*
+ * It is not, for this reason: leaves it alone from now on. Returns until when, or
+ * 0 where the reason does not pass by itself.
+ */
+uint64_t recovery_backoff_store(struct recovery_backoff *backoff, uint64_t ino, uint64_t index,
 		   enum hugetmpfs_reason reason, uint64_t now);
+
+/* What recovery_backoff_store() has returned for it; 0 when it is not known. */
+uint64_t recovery_backoff_until(struct recovery_backoff *backoff, uint64_t ino,
+				uint64_t index);
 
 /* There is memory again: forgets those that failed for the want of it. */
 void recovery_backoff_relent(struct recovery_backoff *backoff);

@@ -28,6 +28,7 @@
 struct follow_process {
 	pid_t pid;
 	bool asked;
+	bool unknown; /* it could not be asked */
 	uint32_t all; /* 0: it is gone */
 	uint32_t threads[FOLLOW_NODES];
 };
@@ -110,12 +111,16 @@ static const struct follow_process *follow_process(struct follow_round *round,
 		ret = mm->mapper_nodes(mm->context, pid, process->threads,
 				       FOLLOW_NODES);
 		process->all = ret > 0 ? (uint32_t) ret : 0;
+		process->unknown = ret < 0 && ret != -ESRCH;
 		process->asked = true;
 	}
 	return process;
 }
 
-/* The node that the mappers of a piece of the file run on, or -1. */
+/*
+ * The node that the mappers of a piece of the file run on, or -1, also when one
+ * of them could not be asked.
+ */
 static int16_t follow_name(struct follow_round *round,
 			   const struct follow_file *file, uint64_t index)
 {
@@ -131,6 +136,8 @@ static int16_t follow_name(struct follow_round *round,
 			continue;
 		last = mapped->pid;
 		process = follow_process(round, last);
+		if (process->unknown)
+			return -1;
 		all += process->all;
 		for (int nid = 0; process->all && nid < FOLLOW_NODES; nid++)
 			threads[nid] += process->threads[nid];

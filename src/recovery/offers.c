@@ -28,6 +28,7 @@ struct recovery_offers {
 	uint32_t underway; /* lock; extents */
 	bool stopping;	   /* lock */
 	uint64_t now;	   /* lock; in ticks */
+	uint64_t again;	   /* lock; recovery_offers_take_again(), 0: never */
 
 	/* the finder's */
 	size_t nr, next, capacity;
@@ -107,6 +108,46 @@ static void recovery_offers_end(struct recovery_offers *offers, uint32_t nr)
 	pthread_mutex_unlock(&offers->lock);
 }
 
+bool recovery_offers_may_succeed(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE ||
+	       error == -EAGAIN || error == -EINTR;
+}
+
+/* What nobody uses is to be offered once more, 0: not for this. */
+static void recovery_offers_again_at(struct recovery_offers *offers,
+				     const struct recovery_offer *offer,
+				     uint64_t at)
+{
+	if (offer->wanted != RECOVERY_WANTED_ALL || !at)
+		return;
+	pthread_mutex_lock(&offers->lock);
+	if (!offers->again || at < offers->again)
+		offers->again = at;
+	pthread_mutex_unlock(&offers->lock);
+}
+
+/* It has ended with an error before any of its extents was looked at. */
+static void recovery_offers_miss(struct recovery_offers *offers,
+				 const struct recovery_offer *offer, int error)
+{
+	if (recovery_offers_may_succeed(error))
+		recovery_offers_again_at(offers, offer,
+					 recovery_offers_time(offers) + 1);
+}
+
+bool recovery_offers_take_again(struct recovery_offers *offers)
+{
+	bool take;
+
+	pthread_mutex_lock(&offers->lock);
+	take = offers->again && offers->now >= offers->again;
+	if (take)
+		offers->again = 0;
+	pthread_mutex_unlock(&offers->lock);
+	return take;
+}
+
 /* Whether an extent of a window is to be recovered, by what it is now. */
 static bool recovery_offers_want(void *arg, uint64_t index,
 				 const struct team_facts *facts)
@@ -117,14 +158,20 @@ static bool recovery_offers_want(void *arg, uint64_t index,
 	bool wanted = facts->by_pte;
 
 	/* nobody uses it, which is all right only where all are wanted */
-	if (offered->recover == RECOVERY_RECOVER_ALL && facts->resident)
+	if (offered->recover == RECOVERY_RECOVER_ALL && facts->resident &&
+	    !facts->huge)
 		wanted |= offer->wanted != RECOVERY_WANTED_USED;
 	if (offer->wanted == RECOVERY_WANTED_MISPLACED)
 		wanted = facts->misplaced_pages && (wanted || facts->huge);
 	if (!wanted)
 		return false;
-	return !recovery_backoff_holds_still(offers->backoff, offer->ino, index,
-					     recovery_offers_time(offers));
+	if (!recovery_backoff_holds_still(offers->backoff, offer->ino, index,
+					  recovery_offers_time(offers)))
+		return true;
+	recovery_offers_again_at(offers, offer,
+				 recovery_backoff_until(offers->backoff,
+							offer->ino, index));
+	return false;
 }
 
 /* What the policy follow is to know of it. */
@@ -147,10 +194,12 @@ static void recovery_offers_follow(struct recovery_offers *offers, uint64_t ino,
  * one that somebody cannot have mapped huge: left alone as well.
  */
 static void recovery_offers_remember(struct recovery_offers *offers,
-				     uint64_t ino, uint64_t now,
+				     const struct recovery_offer *offer,
+				     uint64_t now,
 				     const struct hugetmpfs_extent *extent)
 {
 	struct recovery_backoff *backoff = offers->backoff;
+	uint64_t ino = offer->ino, again;
 
 	switch (extent->reason) {
 	case HUGETMPFS_REASON_NOT_ASKED:
@@ -166,8 +215,9 @@ static void recovery_offers_remember(struct recovery_offers *offers,
 		}
 		/* fall through */
 	default:
-		recovery_backoff_store(backoff, ino, extent->index,
-				       extent->reason, now);
+		again = recovery_backoff_store(backoff, ino, extent->index,
+					       extent->reason, now);
+		recovery_offers_again_at(offers, offer, again);
 	}
 	if (extent->target_nid >= 0)
 		recovery_offers_follow(offers, ino, now, extent);
@@ -181,8 +231,9 @@ static void recovery_offers_done(void *arg,
 	uint64_t now = recovery_offers_time(offers);
 
 	for (uint32_t i = 0; !result->error && i < result->nr; i++)
-		recovery_offers_remember(offers, offered->offer.ino, now,
+		recovery_offers_remember(offers, &offered->offer, now,
 					 &result->extents[i]);
+	recovery_offers_miss(offers, &offered->offer, result->error);
 	recovery_offers_end(offers, offered->offer.nr);
 	offers->answered(offers->arg);
 	free(offered);
@@ -230,8 +281,11 @@ static int recovery_offers_make_one(struct recovery_offers *offers,
 	int ret = 0;
 
 	file.fd = config->open_ino(config->files_arg, offer->ino, O_RDWR);
-	if (file.fd < 0) /* it is gone, or nothing to be written now */
-		return file.fd == -EAGAIN ? 0 : file.fd;
+	if (file.fd < 0) {
+		/* it is gone, or nothing to be written now */
+		recovery_offers_miss(offers, offer, file.fd);
+		return 0;
+	}
 	recover = recovery_offers_recover(recovery, file.fd);
 	if (recover == RECOVERY_RECOVER_ALL ||
 	    (recover == RECOVERY_RECOVER_MAPPED &&
@@ -278,12 +332,17 @@ void recovery_offers_drop(struct recovery_offers *offers)
 
 void recovery_offers_make(struct recovery_offers *offers)
 {
+	const struct recovery_offer *offer;
+	int ret;
+
 	for (; recovery_offers_has_waiting(offers); offers->next++) {
-		if (recovery_offers_is_full(offers) ||
-		    recovery_offers_make_one(offers,
-					     &offers->waiting[offers->next]) ==
-			    -EAGAIN)
+		offer = &offers->waiting[offers->next];
+		if (recovery_offers_is_full(offers))
 			return;
+		ret = recovery_offers_make_one(offers, offer);
+		if (ret == -EAGAIN)
+			return;
+		recovery_offers_miss(offers, offer, ret);
 	}
 	recovery_offers_drop(offers);
 }

@@ -57,6 +57,16 @@ int recovery_offers_add_extent(struct recovery_offers *offers, uint64_t ino,
 bool recovery_offers_has_waiting(const struct recovery_offers *offers);
 bool recovery_offers_has_room(struct recovery_offers *offers);
 
+/* Whether what ended with this error may come to another end some time later. */
+bool recovery_offers_may_succeed(int error);
+
+/*
+ * Whether it is time to offer once more what nobody uses, and so no look finds
+ * again: some of it was not offered or not recovered, for a reason that passes.
+ * Says so once.
+ */
+bool recovery_offers_take_again(struct recovery_offers *offers);
+
 /* Extents that were offered and not answered. */
 uint32_t recovery_offers_underway(struct recovery_offers *offers);
 

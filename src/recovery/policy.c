@@ -7,6 +7,7 @@
  */
 #include "recovery/internal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -32,16 +33,41 @@ enum hugetmpfs_background recovery_policy_parse(const void *value, size_t size)
 	return HUGETMPFS_BACKGROUND_UNSET;
 }
 
-enum hugetmpfs_background recovery_policy_own(int fd)
+/*
+ * An attribute of a file: its size, 0 when there is none that says anything, or
+ * a negative errno when that cannot be told. What a kernel without such
+ * attributes answers is an error as well.
+ */
+static ssize_t recovery_policy_read(int fd, const char *name, void *value,
+				    size_t room)
+{
+	ssize_t size = fgetxattr(fd, name, value, room);
+
+	if (size >= 0)
+		return size;
+	return errno == ENODATA || errno == EOPNOTSUPP || errno == ERANGE
+		       ? 0
+		       : -errno;
+}
+
+static int recovery_policy_ask(int fd, enum hugetmpfs_background *own)
 {
 	char value[16];
-	ssize_t size = fgetxattr(fd, HUGETMPFS_XATTR_RECOVER, value,
-				 sizeof(value));
+	ssize_t size = recovery_policy_read(fd, HUGETMPFS_XATTR_RECOVER, value,
+					    sizeof(value));
 
-	/* what a kernel without such attributes answers is an error, too */
-	if (size <= 0)
-		return HUGETMPFS_BACKGROUND_UNSET;
-	return recovery_policy_parse(value, (size_t) size);
+	*own = HUGETMPFS_BACKGROUND_UNSET;
+	if (size > 0)
+		*own = recovery_policy_parse(value, (size_t) size);
+	return size < 0 ? (int) size : 0;
+}
+
+enum hugetmpfs_background recovery_policy_own(int fd)
+{
+	enum hugetmpfs_background own;
+
+	recovery_policy_ask(fd, &own);
+	return own;
 }
 
 void recovery_policy_changed(struct recovery *recovery)
@@ -61,21 +87,28 @@ recovery_policy_background(struct recovery *recovery,
 {
 	enum hugetmpfs_background own = HUGETMPFS_BACKGROUND_UNSET;
 
-	if (recovery_has_own_policies(recovery))
-		own = recovery_policy_own(fd);
+	/* a file that may say off, and cannot be asked, is left alone */
+	if (recovery_has_own_policies(recovery) &&
+	    recovery_policy_ask(fd, &own))
+		return RECOVERY_RECOVER_OFF;
 	return own == HUGETMPFS_BACKGROUND_UNSET ? settings->recover
 						 : (enum recovery_recover) own;
 }
 
-/* The file's own rules; none when what is there is not understood. */
-static void recovery_placement_own(int fd, struct placement_policy *policy)
+/*
+ * The file's own rules; none when what is there is not understood. An error
+ * when there may be some that cannot be read.
+ */
+static int recovery_placement_own(int fd, struct placement_policy *policy)
 {
 	char text[HUGETMPFS_NUMA_BYTES];
-	ssize_t size = fgetxattr(fd, HUGETMPFS_XATTR_NUMA, text, sizeof(text));
+	ssize_t size = recovery_policy_read(fd, HUGETMPFS_XATTR_NUMA, text,
+					    sizeof(text));
 
 	policy->nr = 0;
 	if (size > 0 && placement_parse(text, (size_t) size, policy, NULL, 0))
 		policy->nr = 0;
+	return size < 0 ? (int) size : 0;
 }
 
 void recovery_placement(struct recovery *recovery, int fd,
@@ -84,8 +117,10 @@ void recovery_placement(struct recovery *recovery, int fd,
 	struct recovery_settings settings;
 
 	policy->nr = 0;
-	if (recovery_has_own_policies(recovery))
-		recovery_placement_own(fd, policy);
+	/* the mount's may be the opposite: nothing is asked for then */
+	if (recovery_has_own_policies(recovery) &&
+	    recovery_placement_own(fd, policy))
+		return;
 	recovery_settings_get(recovery, &settings);
 	if (settings.numa.mode != HUGETMPFS_NUMA_DEFAULT)
 		placement_put_below(policy, &settings.numa);

@@ -51,7 +51,7 @@
 /* The part of a tick in which to look for what is misplaced: 1 / 64. */
 #define SCAN_SWEEP_PART 64
 
-/* Files that were closed since the last tick; beyond it they are not named. */
+/* Files that were closed since the last tick; with more all are looked at. */
 #define SCAN_CLOSED 64
 
 /* The part of a tick that tasks waited for memory that is pressure: 1 / 64. */
@@ -69,6 +69,7 @@ struct recovery_scan {
 	pthread_cond_t wake;
 	bool stopping;	     /* lock */
 	bool closed_any;     /* lock; a written file was closed */
+	bool closed_more;    /* lock; more than are named */
 	unsigned nr_closed;  /* lock */
 	uint64_t closed[SCAN_CLOSED]; /* lock */
 
@@ -81,7 +82,7 @@ struct recovery_scan {
 	uint64_t all_at;
 	struct mm_machine machine;
 	bool moved;	/* counters did, since the last look */
-	bool moved_all; /* the same, since the last look at all files */
+	bool all_due;	/* the same, or some files were missed: look at all */
 	bool pressed;	/* there was pressure in the last tick */
 	bool due;	/* for another reason */
 	unsigned policy_changes; /* that were seen */
@@ -98,7 +99,9 @@ void recovery_closed(struct recovery *recovery, uint64_t ino)
 	scan->closed_any = true;
 	while (i < scan->nr_closed && scan->closed[i] != ino)
 		i++;
-	if (i == scan->nr_closed && i < SCAN_CLOSED)
+	if (i == SCAN_CLOSED)
+		scan->closed_more = true;
+	else if (i == scan->nr_closed)
 		scan->closed[scan->nr_closed++] = ino;
 	pthread_mutex_unlock(&scan->lock);
 }
@@ -160,8 +163,11 @@ static void recovery_scan_look(struct recovery_scan *scan)
 		recovery_scan_count_look(scan, &result, took_ns);
 }
 
-/* Adds the extents of a file that have data, if there can be enough of it. */
-static int recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
+/*
+ * Adds the extents of a file that have data, if there can be enough of it. What
+ * is missed for want of memory or files is looked for again with all files.
+ */
+static void recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
 {
 	struct recovery_config *config = &scan->recovery->config;
 	struct recovery_offer offer = {.ino = ino,
@@ -171,8 +177,10 @@ static int recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
 	int fd, ret = 0;
 
 	fd = config->open_ino(config->files_arg, ino, O_RDONLY);
-	if (fd < 0)
-		return 0;
+	if (fd < 0) {
+		scan->all_due |= recovery_offers_may_succeed(fd);
+		return;
+	}
 	if (fstat(fd, &st) || !st.st_size)
 		goto out_close;
 	size = (uint64_t) st.st_size;
@@ -192,9 +200,9 @@ static int recovery_scan_add_file(struct recovery_scan *scan, uint64_t ino)
 					offer.first);
 		ret = recovery_offers_add(scan->offers, &offer);
 	}
+	scan->all_due |= ret != 0;
 out_close:
 	close(fd);
-	return ret;
 }
 
 /* recover=all: files that were closed, and now and then all there are. */
@@ -203,16 +211,16 @@ static void recovery_scan_files(struct recovery_scan *scan, const uint64_t *clos
 {
 	struct recovery_config *config = &scan->recovery->config;
 	uint64_t cursor = 0, ino, since_ns = clock_now_ns();
-	int ret = 0;
 
-	for (unsigned i = 0; i < nr_closed && !ret; i++)
-		ret = recovery_scan_add_file(scan, closed[i]);
-	if (!scan->moved_all || !config->next_ino ||
+	for (unsigned i = 0; i < nr_closed; i++)
+		recovery_scan_add_file(scan, closed[i]);
+	scan->all_due |= recovery_offers_take_again(scan->offers);
+	if (!scan->all_due || !config->next_ino ||
 	    scan->now - scan->all_at < SCAN_ALL_TICKS)
 		return;
-	scan->moved_all = false;
-	while (!ret && !config->next_ino(config->files_arg, &cursor, &ino))
-		ret = recovery_scan_add_file(scan, ino);
+	scan->all_due = false;
+	while (!config->next_ino(config->files_arg, &cursor, &ino))
+		recovery_scan_add_file(scan, ino);
 	scan->all_at = scan->now;
 	recovery_scan_rest(scan, since_ns);
 }
@@ -221,14 +229,15 @@ static void recovery_scan_files(struct recovery_scan *scan, const uint64_t *clos
 static void recovery_scan_machine(struct recovery_scan *scan)
 {
 	const struct mm_ops *mm = scan->recovery->mm;
-	struct mm_machine before = scan->machine;
+	struct mm_machine before = scan->machine, now;
 	bool pressed;
 
-	if (mm->machine(mm->context, &scan->machine))
+	if (mm->machine(mm->context, &now))
 		return;
-	if (scan->machine.moved != before.moved)
-		scan->moved = scan->moved_all = true;
-	pressed = scan->machine.stalled_us - before.stalled_us >
+	scan->machine = now;
+	if (now.moved != before.moved)
+		scan->moved = scan->all_due = true;
+	pressed = now.stalled_us - before.stalled_us >
 		  scan->tick_ns / 1000 >> SCAN_PRESSURE_SHIFT;
 	if (scan->pressed && !pressed) {
 		recovery_backoff_relent(scan->backoff);
@@ -287,7 +296,8 @@ static void recovery_scan_tick(struct recovery_scan *scan)
 	scan->nr_closed = 0;
 	hurry = scan->closed_any;
 	scan->due |= scan->closed_any;
-	scan->closed_any = false;
+	scan->all_due |= scan->closed_more;
+	scan->closed_any = scan->closed_more = false;
 	pthread_mutex_unlock(&scan->lock);
 	recovery_offers_set_time(scan->offers, ++scan->now);
 	own = recovery_has_own_policies(scan->recovery);

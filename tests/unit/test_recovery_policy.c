@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #include "fake/engine.h"
 #include "placement/policy.h"
+#include "recovery/internal.h"
 
 static struct engine engine;
 static char error[256];
@@ -73,6 +75,34 @@ static void test_over_the_mount(void **state)
 	assert_holds("");
 	assert_int_equal(fremovexattr(engine.file.fd, HUGETMPFS_XATTR_NUMA), 0);
 	assert_holds("");
+}
+
+/* A file that may say otherwise, and cannot be asked. */
+static void test_unreadable(void **state)
+{
+	struct recovery_settings settings;
+	struct placement_policy policy;
+	char path[64];
+	int fd;
+
+	(void) state;
+	engine_set(&engine, "numa=bind:1,recover=all");
+	recovery_settings_get(engine.recovery, &settings);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", engine.file.fd);
+	fd = open(path, O_PATH | O_CLOEXEC); /* EBADF */
+	assert_true(fd >= 0);
+	recovery_placement(engine.recovery, fd, &policy);
+	assert_int_equal(policy.nr, 1);
+	assert_int_equal(recovery_policy_background(engine.recovery, &settings,
+						    fd),
+			 RECOVERY_RECOVER_ALL);
+	recovery_policy_changed(engine.recovery);
+	recovery_placement(engine.recovery, fd, &policy);
+	assert_int_equal(policy.nr, 0);
+	assert_int_equal(recovery_policy_background(engine.recovery, &settings,
+						    fd),
+			 RECOVERY_RECOVER_OFF);
+	close(fd);
 }
 
 static void test_of_the_mount(void **state)
@@ -168,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit(test_over_the_mount),
 		unit(test_of_the_mount),
+		unit(test_unreadable),
 		unit(test_nodes_that_are_not_there),
 		unit(test_nodes_that_are_not_allowed),
 		unit(test_new_pages),
