@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -20,6 +22,13 @@
 
 static log_sink_fn *sink = log_sink_stderr;
 static atomic_uint debug_mask;
+
+static const int priorities[] = {
+	[LOG_LEVEL_ERROR] = LOG_ERR,
+	[LOG_LEVEL_WARNING] = LOG_WARNING,
+	[LOG_LEVEL_INFO] = LOG_INFO,
+	[LOG_LEVEL_DEBUG] = LOG_DEBUG,
+};
 
 static const char *const mask_names[] = {
 #define X(constant, name) [LOG_MASK_BIT_##constant] = name,
@@ -33,48 +42,58 @@ void log_set_sink(log_sink_fn *new_sink)
 }
 
 /*
+ * Whether systemd's journal is there, which names the service itself and takes
+ * the level from the beginning of a line. It has said which file that is.
+ */
+static bool is_journal(int fd)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return text && sscanf(text, "%llu:%llu", &dev, &ino) == 2 &&
+	       !fstat(fd, &st) && st.st_dev == dev && st.st_ino == ino;
+}
+
+/*
  * One write a line, so that lines of threads do not mix. Nobody waits for long
  * for a terminal that was stopped, or a pipe whose reader may wait for us.
  */
-static void write_stderr(const char *prefix, const char *line)
+static void write_stderr(enum log_level level, const char *line)
 {
+	static const char *const prefixes[] = {
+		[LOG_LEVEL_ERROR] = "",
+		[LOG_LEVEL_WARNING] = "warning: ",
+		[LOG_LEVEL_INFO] = "",
+		[LOG_LEVEL_DEBUG] = "debug: ",
+	};
 	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	static bool is_stuck;
 	struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
 
 	pthread_mutex_lock(&mutex);
 	is_stuck = !poll(&pollfd, 1, is_stuck ? 0 : STDERR_MS);
-	if (!is_stuck)
-		fprintf(stderr, "hugetmpfs: %s%s\n", prefix, line);
+	if (!is_stuck && is_journal(STDERR_FILENO))
+		fprintf(stderr, "<%d>%s\n", priorities[level], line);
+	else if (!is_stuck)
+		fprintf(stderr, "hugetmpfs: %s%s\n", prefixes[level], line);
 	pthread_mutex_unlock(&mutex);
 }
 
 void log_sink_stderr(enum log_level level, const char *format, va_list ap)
 {
-	static const char *const prefix[] = {
-		[LOG_LEVEL_ERROR] = "",
-		[LOG_LEVEL_WARNING] = "warning: ",
-		[LOG_LEVEL_INFO] = "",
-		[LOG_LEVEL_DEBUG] = "debug: ",
-	};
 	char line[1024];
 
 	vsnprintf(line, sizeof(line), format, ap);
-	write_stderr(prefix[level], line);
+	write_stderr(level, line);
 }
 
 void log_sink_syslog(enum log_level level, const char *format, va_list ap)
 {
-	static const int priority[] = {
-		[LOG_LEVEL_ERROR] = LOG_ERR,
-		[LOG_LEVEL_WARNING] = LOG_WARNING,
-		[LOG_LEVEL_INFO] = LOG_INFO,
-		[LOG_LEVEL_DEBUG] = LOG_DEBUG,
-	};
 	char line[1024];
 
 	vsnprintf(line, sizeof(line), format, ap);
-	syslog_send(LOG_DAEMON | priority[level], line);
+	syslog_send(LOG_DAEMON | priorities[level], line);
 }
 
 static int mask_of(const char *name, size_t length, unsigned *mask)

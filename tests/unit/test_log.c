@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -145,6 +146,37 @@ static void test_stderr(void **state)
 	close(kept);
 }
 
+/* The journal is told the level, and names the program itself. */
+static void test_journal(void **state)
+{
+	int kept = dup(STDERR_FILENO), pipe_fds[2];
+	char stream[64], text[200] = "";
+	struct stat st;
+
+	(void) state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	dup2(pipe_fds[1], STDERR_FILENO);
+	log_warning("to a pipe");
+	assert_int_equal(fstat(pipe_fds[1], &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu",
+		 (unsigned long long) st.st_dev,
+		 (unsigned long long) st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_warning("to the journal");
+	log_info("once more");
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_error("that is another file");
+	unsetenv("JOURNAL_STREAM");
+	dup2(kept, STDERR_FILENO);
+	assert_true(read(pipe_fds[0], text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "hugetmpfs: warning: to a pipe\n"
+			    "<4>to the journal\n<6>once more\n"
+			    "hugetmpfs: that is another file\n");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	close(kept);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -154,6 +186,7 @@ int main(void)
 		TEST(test_stream),
 		TEST(test_nobody_there),
 		TEST(test_stderr),
+		TEST(test_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
