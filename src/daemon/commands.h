@@ -11,12 +11,13 @@
 struct keeper_rest;
 struct options;
 
-/* Exit codes; the last one is for mount(8), which expects it of a helper. */
+/* Exit codes; 32 is for mount(8), which expects it of a helper. */
 enum {
 	EXIT_DONE = 0,
 	EXIT_USAGE = 1,		/* as a helper also: not permitted */
 	EXIT_SYSTEM = 2,
 	EXIT_MOUNT_FAILED = 32,
+	EXIT_AGAIN = 75,	/* to a service manager that keeps the files */
 };
 
 /* Mounts; returns when it serves, or in the foreground when it has ended. */

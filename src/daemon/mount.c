@@ -257,13 +257,20 @@ int mount_run_in_background(const struct options *options,
 	return ret;
 }
 
+/* What is stored stays so for another try, but not too soon. */
+static int try_again(void)
+{
+	sleep(1);
+	return EXIT_AGAIN;
+}
+
 int mount_command(const struct options *options)
 {
 	char *mountpoint = NULL;
 	int ret, result;
 
 	if (options->foreground && !options->fake && !resume_stored(&result))
-		return result ? EXIT_SYSTEM : EXIT_DONE;
+		return result ? try_again() : EXIT_DONE;
 	ret = check(options, &mountpoint);
 	if (ret || options->fake)
 		goto out_free_mountpoint;

@@ -237,6 +237,13 @@ static int create_all(struct keeper *keeper)
 	return keeper->config->rest ? mount_anew(keeper) : bring_up(keeper);
 }
 
+/* No other keeper goes on. */
+static void empty_store(const struct keeper *keeper)
+{
+	for (int i = 0; i < STORE_NR; i++)
+		store_remove(&keeper->store, i);
+}
+
 /* The files are dropped, unless another keeper is to have them. */
 static void drop_files(struct keeper *keeper)
 {
@@ -244,8 +251,7 @@ static void drop_files(struct keeper *keeper)
 		anchor_close(&keeper->anchor);
 	} else {
 		anchor_remove(&keeper->anchor);
-		for (int i = 0; i < STORE_NR; i++)
-			store_remove(&keeper->store, i);
+		empty_store(keeper);
 	}
 	store_close(&keeper->store);
 }
@@ -301,12 +307,35 @@ static void give_up(struct keeper *keeper)
 	kill(keeper->daemon.pid, SIGKILL);
 }
 
+/*
+ * Somebody wants a mount to end that serves. A service manager would kill us
+ * after some time, so for it the mount ends as soon as nobody uses it any more;
+ * when it has killed us, what it starts then is to mount anew.
+ */
+static void end_mount(struct keeper *keeper)
+{
+	const char *path = mountpoint_of(keeper);
+	int ret = fusemount_umount(&keeper->mount, 0);
+
+	if (ret == -EBUSY && keeper->store.socket_fd >= 0) {
+		ret = fusemount_umount(&keeper->mount, MNT_DETACH);
+		ret = ret ? ret : -ENOENT;
+	}
+	if (!ret || ret == -ENOENT)
+		empty_store(keeper);
+	if (ret == -ENOENT)
+		log_warning("%s was unmounted, but is in use still; "
+			    "it ends with its last open file", path);
+	else if (ret == -EBUSY)
+		log_warning("%s is in use and stays mounted", path);
+	else if (ret)
+		log_error("cannot unmount %s: %s", path, strerror(-ret));
+}
+
 /* Somebody wants us to end. */
 static void on_signal(struct keeper *keeper)
 {
 	struct signalfd_siginfo info;
-	const char *path = mountpoint_of(keeper);
-	int ret;
 
 	if (read(keeper->signal_fd, &info, sizeof(info)) != sizeof(info) ||
 	    info.ssi_signo == SIGHUP)
@@ -317,18 +346,11 @@ static void on_signal(struct keeper *keeper)
 		break;
 	case KEEPER_SERVING:
 	case KEEPER_RELIEVING:
-		ret = fusemount_umount(&keeper->mount, 0);
-		if (ret == -ENOENT)
-			log_warning("%s was unmounted, but is in use still; "
-				    "it ends with its last open file", path);
-		else if (ret == -EBUSY)
-			log_warning("%s is in use and stays mounted", path);
-		else if (ret)
-			log_error("cannot unmount %s: %s", path,
-				  strerror(-ret));
+		end_mount(keeper);
 		break;
 	case KEEPER_DEAD:
-		log_warning("the files of %s are dropped", path);
+		log_warning("the files of %s are dropped",
+			    mountpoint_of(keeper));
 		fusemount_umount(&keeper->mount, MNT_DETACH);
 		keeper->state = KEEPER_ENDED;
 		break;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The keeper is killed. With an fd store, here a stand-in for systemd's, another
-# one goes on and nobody notices; with an anchor the files come back; with
-# neither they are gone, as status says beforehand.
+# The keeper is killed. With an fd store, here a stand-in for systemd's (systemd.sh
+# has systemd itself), another one goes on and nobody notices; with an anchor the
+# files come back; with neither they are gone, as status says beforehand.
 # timeout: 300
 # sanitized
 . "${0%/*}/lib.sh"
@@ -153,7 +153,24 @@ wait_for 20 wait_ready 5
 assert_eq "$(md5sum <"$MNT/file")" "$sum" "content"
 assert_eq "$(awk -v mnt="$MNT" '$5 == mnt' /proc/self/mountinfo | wc -l)" 1 \
 	"mounts there"
-umount "$MNT"
+
+echo "a manager that wants it to end has it detached while it is in use"
+is_stored() # NUMBER
+{
+	[ "$(grep ^stored "$HT_DIR/manager" | tail -n 1)" = "stored $1" ]
+}
+is_not_mounted()
+{
+	! mount_is_there
+}
+exec 8<"$MNT/file"
+keeper=$(mount_keeper)
+kill -TERM "$keeper"
+wait_for 60 is_not_mounted
+wait_for 60 is_stored 0
+assert_eq "$(md5sum <&8)" "$sum" "content of the open file"
+assert kill -0 "$keeper"
+exec 8<&-
 wait "$manager"
 assert_eq "$(tail -n 1 "$HT_DIR/manager")" "ended 0" "last word"
 assert_eq "$(grep ^stored "$HT_DIR/manager" | tail -n 1)" "stored 0" "store"

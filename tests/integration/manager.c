@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A stand-in for a service manager with an fd store, which does not run where
- * tests do:
+ * A stand-in for a service manager with an fd store, which does no more than is
+ * needed, fast; systemd.sh has systemd itself:
  *
  *	manager SOCKET COMMAND ARG...
  *
