@@ -38,11 +38,25 @@ struct peer {
 	char request[PROTOCOL_REQUEST_BYTES + 1];
 };
 
+/* The client hears of it in any case; what it was told before was not all. */
+static void send_no_memory(int fd)
+{
+	char packet[64];
+	int length = snprintf(packet, sizeof(packet), PROTOCOL_ERROR
+			      " %d no memory for an answer\n", ENOMEM);
+
+	log_warning("control: no memory for an answer");
+	if (send(fd, packet, (size_t) length,
+		 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug(CONTROL, "control: client gone before it was heard");
+}
+
 int peer_create(struct peer **out, int fd, const struct control_config *config)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 
 	if (!peer) {
+		send_no_memory(fd);
 		close(fd);
 		return -ENOMEM;
 	}
@@ -102,19 +116,6 @@ static bool send_answer(struct peer *peer)
 	}
 	answer_clear(&peer->answer);
 	return true;
-}
-
-/* The client hears of it in any case; what it was told before was not all. */
-static void send_no_memory(struct peer *peer)
-{
-	char packet[64];
-	int length = snprintf(packet, sizeof(packet), PROTOCOL_ERROR
-			      " %d no memory for an answer\n", ENOMEM);
-
-	log_warning("control: no memory for an answer");
-	if (send(peer->fd, packet, (size_t) length,
-		 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_debug(CONTROL, "control: client gone before it was heard");
 }
 
 /* Tells one that watches that there is no more to come, if it still listens. */
@@ -205,7 +206,7 @@ bool peer_run(struct peer *peer, short revents)
 	if (peer->rest.trace && !peer->answer.length)
 		trace_run(peer->rest.trace, &peer->answer);
 	if (peer->answer.failed) {
-		send_no_memory(peer);
+		send_no_memory(peer->fd);
 		return false;
 	}
 	if (!send_answer(peer))

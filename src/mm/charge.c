@@ -103,27 +103,32 @@ static int take_mount(struct charge *charge, const char *line)
 int charge_open(struct charge **out)
 {
 	struct charge *charge = calloc(1, sizeof(*charge));
-	FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	size_t size = 0;
 	char *line = NULL;
+	FILE *mounts;
 	int ret = 0;
 
-	if (!charge || !mounts) {
-		ret = charge ? -errno : -ENOMEM;
-		goto out;
-	}
+	if (!charge)
+		return -ENOMEM;
 	charge->root = -1;
+	mounts = fopen("/proc/self/mountinfo", "re");
+	if (!mounts) {
+		ret = -errno;
+		goto err_close;
+	}
 	while (!ret && getline(&line, &size, mounts) > 0)
 		ret = take_mount(charge, line);
-	ret = ret < 0 ? ret : ret ? 0 : -ENOENT;
-out:
 	free(line);
-	if (mounts)
-		fclose(mounts);
-	if (ret && charge)
-		charge_close(charge);
-	else
-		*out = charge;
+	fclose(mounts);
+	if (ret != 1) {
+		ret = ret ? ret : -ENOENT;
+		goto err_close;
+	}
+	*out = charge;
+	return 0;
+
+err_close:
+	charge_close(charge);
 	return ret;
 }
 

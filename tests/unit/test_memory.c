@@ -6,6 +6,7 @@
  * is AddressSanitizer's to find.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@
 #include "fake/engine.h"
 #include "fake/memory.h"
 #include "keeper/saved.h"
+#include "mm/charge.h"
 #include "namespace/inode.h"
 #include "placement/follow.h"
 #include "recovery/trace.h"
@@ -45,11 +47,21 @@ static void log_nothing(enum log_level level, const char *format, va_list ap)
 /* 0, or the negative errno that it ended with; nothing is left of it then. */
 typedef int scene_fn(void);
 
+/* A bit for each of the first file descriptors that is open. */
+static uint64_t open_fds(void)
+{
+	uint64_t open = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		open |= (uint64_t) (fcntl(fd, F_GETFD) >= 0) << fd;
+	return open;
+}
+
 /* Each, but with a part: of those beyond the first ones ever fewer. */
 static void with_failing(scene_fn *scene, unsigned part)
 {
 	struct memory *memory = memory_of_test();
-	uint64_t nth, failed;
+	uint64_t nth, failed, closed, open = open_fds();
 	int ret;
 
 	assert_int_equal(scene(), 0);
@@ -63,6 +75,11 @@ static void with_failing(scene_fn *scene, unsigned part)
 		if (ret && ret != -ENOMEM && ret != -EAGAIN)
 			fail_msg("%s (call %u): %d", memory->name,
 				 (unsigned) nth, ret);
+		closed = open & ~open_fds();
+		if (closed)
+			fail_msg("%s (call %u) closed fd %d of others",
+				 memory->name, (unsigned) nth,
+				 __builtin_ctzll(closed));
 		assert_int_equal(scene(), 0);
 	}
 	assert_int_equal(ret, 0);
@@ -141,6 +158,17 @@ static int save(void)
 	assert_int_equal(read.mount_id, 7);
 	saved_free(&read);
 	return 0;
+}
+
+static int open_charge(void)
+{
+	struct charge *charge;
+	int ret = charge_open(&charge);
+
+	if (!ret)
+		charge_close(charge);
+	/* there may be no memory cgroups */
+	return ret == -ENOENT ? 0 : ret;
 }
 
 static int fill_set(void)
@@ -479,6 +507,7 @@ TEST(change_list)
 TEST(fill_answer)
 TEST(fill_set)
 TEST(follow)
+TEST(open_charge)
 TEST(open_inodes)
 TEST(parse_options)
 TEST(recover)
@@ -496,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_fill_answer),
 		cmocka_unit_test(test_fill_set),
 		cmocka_unit_test(test_follow),
+		cmocka_unit_test(test_open_charge),
 		cmocka_unit_test(test_open_inodes),
 		cmocka_unit_test(test_parse_options),
 		cmocka_unit_test(test_recover),
