@@ -29,6 +29,7 @@
 
 #include <hugetmpfs/ioctl.h>
 
+#include "must.h"
 #include "takeover.h"
 #include "traced.h"
 
@@ -46,16 +47,6 @@ static void die(const char *what)
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
 	exit(1);
 }
-
-static void must_at(bool holds, const char *text, int line)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "line %d: not so: %s (%s)\n", line, text,
-		strerror(errno));
-	exit(1);
-}
-#define must(condition) must_at(condition, #condition, __LINE__)
 
 /* ---- the operations: in a directory with file, other, dir, link ---- */
 

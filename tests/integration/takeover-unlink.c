@@ -20,20 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "must.h"
 #include "takeover.h"
 #include "traced.h"
 
 #define HANG_US 30000000
-
-static void must_at(bool holds, const char *text, int line)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "line %d: not so: %s (%s)\n", line, text,
-		strerror(errno));
-	exit(1);
-}
-#define must(condition) must_at(condition, #condition, __LINE__)
 
 static struct {
 	pid_t callers[2]; /* 0: not there, or ended */
