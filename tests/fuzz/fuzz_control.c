@@ -219,6 +219,8 @@ static const char *const words[] = {
 	PROTOCOL_METRICS, PROTOCOL_REMOUNT, PROTOCOL_SET, PROTOCOL_UPGRADE,
 	" ", "\n", "\\", "\\n", "=", ",", "recoveries", "numa",
 	"18446744073709551615",
+	"recover", "compact", "cpu_percent", "bytes_per_second", "max_holes",
+	"on", "all", "follow", "bind:0", "1k", "\"",
 };
 #define NR_WORDS (sizeof(words) / sizeof(*words))
 

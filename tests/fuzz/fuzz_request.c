@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,9 +23,22 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/mount.h"
 #include "namespace/creds.h"
+#include "recovery/recovery.h"
 
 #define NR_NODES 8
 #define MAX_OFFSET (1 << 22)
+#define MAX_ARGUMENT 16384 /* of an ioctl, as the kernel has it */
+
+/* What headers of a kernel may not know yet. */
+#define OPCODE_TMPFILE 51
+#define OPCODE_STATX   52
+struct statx_in {
+	uint32_t getattr_flags;
+	uint32_t reserved;
+	uint64_t fh;
+	uint32_t flags;
+	uint32_t mask;
+};
 
 static struct fixture {
 	struct fuzz_mount mount;
@@ -90,11 +104,37 @@ static void mount_close(void)
 	close(me.root_fd);
 }
 
+/* Extents of each kind, whatever the input before has made of them. */
+static void reset_extents(void)
+{
+	struct fake_mm *fake = &me.mount.fake;
+
+	fake_mm_set(fake, 0, HUGETMPFS_EXTENT_PAGES, 0, false);
+	fake_mm_set(fake, 1, 400, 100, false);
+	fake_mm_set(fake, 2, 1, 0, false);
+	fake_mm_set(fake, 3, HUGETMPFS_EXTENT_PAGES, 0, true);
+	fake_mm_put_on(fake, 0, 1, 100);
+}
+
+/* What nobody waits for is over as well. */
+static void end_recoveries(void)
+{
+	struct recovery_load load;
+
+	recovery_cancel_asked(me.mount.recovery, 0);
+	for (;;) {
+		recovery_load(me.mount.recovery, &load);
+		if (!load.queued && !load.running)
+			return;
+		sched_yield();
+	}
+}
+
 /* ---- requests ---- */
 
 static struct request {
 	struct fuse_in_header header;
-	char body[8192];
+	char body[MAX_ARGUMENT + 4096];
 } request;
 
 static void add(const void *data, size_t size)
@@ -162,7 +202,7 @@ static void add_text(struct fuzz_input *input)
 	static const char *const attributes[] = {
 		"user.a", "user.b", "trusted.a", "security.capability",
 		"system.posix_acl_access", "system.posix_acl_default",
-		HUGETMPFS_XATTR_RECOVER,
+		HUGETMPFS_XATTR_RECOVER, HUGETMPFS_XATTR_NUMA,
 	};
 	uint8_t which = fuzz_take_byte(input) %
 			(sizeof(attributes) / sizeof(*attributes));
@@ -245,18 +285,42 @@ static void add_read(struct fuzz_input *input, uint32_t max)
 	add(&in, sizeof(in));
 }
 
+/* The argument of an ioctl: what says something, and the rest is zero. */
+static uint32_t take_argument(struct fuzz_input *input, uint32_t cmd,
+			      void *data, uint32_t size)
+{
+	struct hugetmpfs_ioc_numa *numa = data;
+	size_t given = size < 64 ? size : 64;
+
+	memset(data, 0, size);
+	switch (cmd) {
+	case HUGETMPFS_IOC_MAP:
+	case HUGETMPFS_IOC_RECOVER:
+		given = offsetof(struct hugetmpfs_ioc_extents, extents);
+		break;
+	case HUGETMPFS_IOC_NUMA_GET:
+	case HUGETMPFS_IOC_NUMA_SET:
+		given = offsetof(struct hugetmpfs_ioc_numa, text);
+		fuzz_take(input, numa->text, fuzz_take_byte(input) % 64);
+		break;
+	}
+	fuzz_take(input, data, given);
+	return size;
+}
+
 static void add_ioctl(struct fuzz_input *input)
 {
 	static const uint32_t commands[] = {
 		HUGETMPFS_IOC_MAP, HUGETMPFS_IOC_RECOVER, HUGETMPFS_IOC_CANCEL,
 		HUGETMPFS_IOC_POLICY, FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR,
+		HUGETMPFS_IOC_NUMA_GET, HUGETMPFS_IOC_NUMA_SET,
 	};
+	static _Alignas(8) unsigned char data[MAX_ARGUMENT];
 	uint8_t which = fuzz_take_byte(input);
-	unsigned char data[4096];
 	struct fuse_ioctl_in in;
 
 	fuzz_take(input, &in, sizeof(in));
-	in.cmd = which < 200 ? commands[which % 6] : in.cmd;
+	in.cmd = which < 200 ? commands[which % 8] : in.cmd;
 	/* what would outlive this: files that cannot be removed */
 	if (in.cmd == FS_IOC_SETFLAGS || in.cmd == FS_IOC_FSSETXATTR)
 		in.cmd = FS_IOC_GETFLAGS;
@@ -264,11 +328,20 @@ static void add_ioctl(struct fuzz_input *input)
 	/* the kernel takes both from the command */
 	in.in_size = in.cmd >> 30 & 1 ? in.cmd >> 16 & 0x3fff : 0;
 	in.out_size = in.cmd >> 31 ? in.cmd >> 16 & 0x3fff : 0;
-	if (in.in_size > sizeof(data))
-		in.in_size = sizeof(data);
-	fuzz_take(input, data, in.in_size);
+	in.in_size = take_argument(input, in.cmd, data, in.in_size);
 	add(&in, sizeof(in));
 	add(data, in.in_size);
+}
+
+/* A request that may be under way still, or not. */
+static void add_interrupt(struct fuzz_input *input)
+{
+	struct fuse_interrupt_in in = {
+		.unique = request.header.unique -
+			  2 * (fuzz_take_byte(input) % 4),
+	};
+
+	add(&in, sizeof(in));
 }
 
 static void add_batch_forget(struct fuzz_input *input)
@@ -335,6 +408,7 @@ static bool add_body(struct fuzz_input *input, uint32_t opcode)
 	case FUSE_OPENDIR:
 		add_struct(input, sizeof(struct fuse_open_in));
 		return true;
+	case OPCODE_TMPFILE:
 	case FUSE_CREATE:
 		add_struct(input, sizeof(struct fuse_create_in));
 		add_name(input);
@@ -367,6 +441,12 @@ static bool add_body(struct fuzz_input *input, uint32_t opcode)
 	case FUSE_IOCTL:
 		add_ioctl(input);
 		return true;
+	case FUSE_INTERRUPT:
+		add_interrupt(input);
+		return true;
+	case OPCODE_STATX:
+		add_struct(input, sizeof(struct statx_in));
+		return true;
 	case FUSE_FALLOCATE:
 		add_fallocate(input);
 		return true;
@@ -388,8 +468,12 @@ static void send_one(struct fuzz_input *input)
 	request.header.gid = who & 0x40 ? 1000 : 0;
 	/* a thread that is there: it may be sent a signal */
 	request.header.pid = (uint32_t) getpid();
-	if (add_body(input, opcode))
-		send_request(opcode, who % NR_NODES);
+	if (!add_body(input, opcode))
+		return;
+	send_request(opcode, who % NR_NODES);
+	/* libfuse keeps one that came too late until the next request */
+	if (opcode == FUSE_INTERRUPT)
+		send_request(FUSE_STATFS, FUSE_ROOT_ID);
 }
 
 /* What an application has left, and the kernel then forgets. */
@@ -423,9 +507,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!me.mount.recovery)
 		start();
 	mount_open();
+	reset_extents();
 	send_init();
 	for (int i = 0; i < 64 && input.size; i++)
 		send_one(&input);
+	end_recoveries();
 	forget_all();
 	mount_close();
 	nftw(me.mount.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);

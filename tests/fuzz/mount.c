@@ -53,7 +53,10 @@ static void remove_path(void)
 
 void fuzz_mount_begin(struct fuzz_mount *mount)
 {
-	struct recovery_config config = { .pause_us = 1, .open_ino = no_file,
+	/* the scan looks once: what it does later depends on the time */
+	struct recovery_config config = { .pause_us = 1,
+					  .tick_ms = UINT32_MAX,
+					  .open_ino = no_file,
 					  .next_ino = no_next };
 
 	if (geteuid())
