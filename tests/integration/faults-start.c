@@ -36,7 +36,10 @@ static const long infallible[] = {
 	SYS_rt_sigreturn,    SYS_rt_sigsuspend, SYS_sched_yield,
 	SYS_set_robust_list, SYS_set_tid_address, SYS_setfsgid,
 	SYS_setfsuid,	     SYS_sigaltstack,  SYS_umask,
-	SYS_pause,	     SYS_kill,	       SYS_wait4,
+	SYS_kill,	     SYS_wait4,
+#ifdef SYS_pause /* newer architectures have neither this nor poll(2) */
+	SYS_pause,
+#endif
 };
 
 static struct {
@@ -84,7 +87,9 @@ static int error_of(pid_t pid, const struct __ptrace_syscall_info *info)
 				       leads_to(pid, fd, "/dev/fuse")
 			       ? EINTR
 			       : EIO;
+#ifdef SYS_poll
 	case SYS_poll:
+#endif
 	case SYS_ppoll:
 		return EINTR;
 	case SYS_clone:

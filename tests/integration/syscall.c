@@ -66,6 +66,7 @@ static void step(pid_t pid)
 	wait_for_stop(pid);
 }
 
+#ifdef __x86_64__
 static long call_there(pid_t pid, const struct call *call)
 {
 	struct user_regs_struct before, regs;
@@ -92,6 +93,16 @@ static long call_there(pid_t pid, const struct call *call)
 		die("registers");
 	return (long) regs.rax;
 }
+#else
+static long call_there(pid_t pid, const struct call *call)
+{
+	(void) pid;
+	(void) call;
+	(void) step;
+	fprintf(stderr, "only where registers are those of x86-64\n");
+	exit(2);
+}
+#endif
 
 static const struct call *find(const char *name)
 {

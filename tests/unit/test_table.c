@@ -75,7 +75,7 @@ static void test_first_request_is_kept(void **state)
 	assert_int_equal(table_open(&table, fd), 0);
 	assert_true(table_has_init(table));
 	assert_int_equal(table_load_init(table, kept), sizeof("first"));
-	assert_string_equal(kept, "first");
+	assert_string_equal((const char *) kept, "first");
 	table_close(table);
 	close(fd);
 }
