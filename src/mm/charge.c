@@ -50,14 +50,17 @@ static const struct charge_files {
 /* Version 1 counts in pages; its "no limit" is the largest number of them. */
 #define CHARGE_NO_LIMIT (UINT64_MAX >> 1 & ~UINT64_C(4095))
 
+/* In a list with commas, which may end with a line. */
 static bool has_word(const char *list, const char *word)
 {
 	size_t length = strlen(word);
 
-	for (; *list; list += strcspn(list, ",\n"), list += *list == ',')
+	for (; *list && *list != '\n';
+	     list += strcspn(list, ",\n"), list += *list == ',') {
 		if (strcspn(list, ",\n") == length &&
 		    !strncmp(list, word, length))
 			return true;
+	}
 	return false;
 }
 

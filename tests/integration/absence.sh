@@ -30,6 +30,14 @@ declare -A file_of=(
 )
 covered=()
 
+# Groups that do not count memory, as with cgroup_disable=memory.
+other_cgroups()
+{
+	mount -t cgroup2 cgroup /sys/fs/cgroup
+	echo "cpuset cpu io pids" >"$HT_DIR/controllers"
+	mount --bind "$HT_DIR/controllers" /sys/fs/cgroup/cgroup.controllers
+}
+
 # Takes away what is no system call.
 hide() # NAME
 {
@@ -38,6 +46,7 @@ hide() # NAME
 	if [ "$1" = memory_cgroups ]; then
 		# there is no way back
 		! mountpoint -q /sys/fs/cgroup || umount -R -l /sys/fs/cgroup
+		other_cgroups
 	elif [ -z "$file" ]; then
 		fail "no way is known to take $1 away"
 	elif [ -e "$file" ]; then
