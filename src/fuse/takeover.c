@@ -110,9 +110,10 @@ static void bring_to_end(struct server *server, struct journal_slot *slot)
 }
 
 /* Closes what the slots are about to close. */
-static void close_closing(struct server *server, struct journal_slot *slots)
+static void close_closing(struct server *server, struct journal_slot *slots,
+			  size_t nr)
 {
-	for (size_t i = 0; i < JOURNAL_NR_SLOTS; i++) {
+	for (size_t i = 0; i < nr; i++) {
 		uint64_t id = atomic_load(&slots[i].closing);
 
 		if (id)
@@ -122,11 +123,12 @@ static void close_closing(struct server *server, struct journal_slot *slots)
 }
 
 /* The lowest id that one of them may have been given; top when there is none. */
-static uint64_t lowest_leaked(struct journal_slot *slots, uint64_t top)
+static uint64_t lowest_leaked(struct journal_slot *slots, size_t nr,
+			      uint64_t top)
 {
 	uint64_t lowest = top;
 
-	for (size_t i = 0; i < JOURNAL_NR_SLOTS; i++) {
+	for (size_t i = 0; i < nr; i++) {
 		uint64_t from = atomic_load(&slots[i].registering);
 
 		if (from && from < lowest)
@@ -157,7 +159,8 @@ static int close_leaked(struct server *server, uint64_t lowest, uint64_t top)
 	return 0;
 }
 
-static int close_ids(struct server *server, struct journal_slot *slots)
+static int close_ids(struct server *server, struct journal_slot *slots,
+		     size_t nr)
 {
 	int top = passthrough_probe(server);
 	uint64_t lowest;
@@ -165,11 +168,11 @@ static int close_ids(struct server *server, struct journal_slot *slots)
 
 	if (top < 0)
 		return top;
-	close_closing(server, slots);
-	lowest = lowest_leaked(slots, (uint64_t) top);
+	close_closing(server, slots, nr);
+	lowest = lowest_leaked(slots, nr, (uint64_t) top);
 	if (lowest < (uint64_t) top)
 		ret = close_leaked(server, lowest, (uint64_t) top);
-	for (size_t i = 0; !ret && i < JOURNAL_NR_SLOTS; i++)
+	for (size_t i = 0; !ret && i < nr; i++)
 		atomic_store(&slots[i].registering, 0);
 	return ret;
 }
@@ -207,13 +210,14 @@ static int ask_again(struct server *server)
 int takeover_run(struct server *server)
 {
 	struct journal_slot *slots = table_journal(server->config.table);
+	size_t nr = table_nr_journal(server->config.table);
 	int ret = replay_init(server);
 
 	if (!ret)
-		ret = close_ids(server, slots);
+		ret = close_ids(server, slots, nr);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < JOURNAL_NR_SLOTS; i++) {
+	for (size_t i = 0; i < nr; i++) {
 		journal_use(&slots[i], true);
 		bring_to_end(server, &slots[i]);
 	}

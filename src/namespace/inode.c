@@ -376,7 +376,7 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 	pthread_mutex_init(&inodes->mutex, NULL);
 	for (unsigned i = 0; i < NR_LOCKS; i++)
 		pthread_mutex_init(&inodes->locks[i], NULL);
-	journal_redo(table_journal(table), JOURNAL_NR_SLOTS);
+	journal_redo(table_journal(table), table_nr_journal(table));
 	ret = index_open(&inodes->index, table);
 	if (ret)
 		goto err_mapped;

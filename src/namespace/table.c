@@ -42,6 +42,7 @@ struct table {
 	struct table_header *header; /* start of the mapping */
 	_Atomic uint64_t *counters;
 	struct journal_slot *journal;
+	size_t nr_journal; /* slots of it that were in use when it was opened */
 	struct table_record *records;
 };
 
@@ -116,6 +117,37 @@ int table_check(int memfd, uint32_t *version)
 	return 0;
 }
 
+/*
+ * The end of what was ever written between two places of the file: behind it is
+ * a hole. By halves: to go along what is there takes the kernel longer.
+ */
+static uint64_t written_end(int fd, uint64_t from, uint64_t to)
+{
+	uint64_t first = from / TABLE_PAGE, end = (to - 1) / TABLE_PAGE + 1;
+
+	while (first < end) {
+		uint64_t middle = first + (end - first) / 2;
+		off_t data = lseek(fd, (off_t) (middle * TABLE_PAGE),
+				   SEEK_DATA);
+
+		if (data < 0 && errno != ENXIO)
+			return to;
+		if (data < 0 || (uint64_t) data / TABLE_PAGE >= end)
+			end = middle;
+		else
+			first = (uint64_t) data / TABLE_PAGE + 1;
+	}
+	return end * TABLE_PAGE < to ? end * TABLE_PAGE : to;
+}
+
+static size_t journal_in_use(int fd)
+{
+	const size_t slot = sizeof(struct journal_slot);
+	uint64_t end = written_end(fd, TABLE_JOURNAL_AT, TABLE_RECORDS_AT);
+
+	return (end - TABLE_JOURNAL_AT + slot - 1) / slot;
+}
+
 int table_open(struct table **out, int memfd)
 {
 	struct table *table;
@@ -143,7 +175,8 @@ int table_open(struct table **out, int memfd)
 	table->counters = (_Atomic uint64_t *) (start + TABLE_PAGE);
 	table->journal = (struct journal_slot *) (start + TABLE_JOURNAL_AT);
 	table->records = (struct table_record *) (start + TABLE_RECORDS_AT);
-	ret = journal_check(table->journal, JOURNAL_NR_SLOTS,
+	table->nr_journal = journal_in_use(table->fd);
+	ret = journal_check(table->journal, table->nr_journal,
 			    table_bytes(table->header->nr_slots) -
 				    TABLE_JOURNAL_AT);
 	if (ret)
@@ -186,6 +219,11 @@ _Atomic uint64_t *table_counters(struct table *table)
 struct journal_slot *table_journal(struct table *table)
 {
 	return table->journal;
+}
+
+size_t table_nr_journal(const struct table *table)
+{
+	return table->nr_journal;
 }
 
 size_t table_save_init(struct table *table, const void *request, size_t bytes)
@@ -256,23 +294,14 @@ uint32_t table_nr_slots(struct table *table)
 				    memory_order_acquire);
 }
 
-/* What was never written has no memory: the file ends in a hole. */
 uint32_t table_nr_touched(struct table *table)
 {
 	uint32_t nr = table_nr_slots(table);
-	off_t end = TABLE_RECORDS_AT, data;
-	uint64_t touched;
+	uint64_t end = written_end(table->fd, TABLE_RECORDS_AT,
+				   table_bytes(nr));
 
-	while ((data = lseek(table->fd, end, SEEK_DATA)) >= 0) {
-		end = lseek(table->fd, data, SEEK_HOLE);
-		if (end < 0)
-			return nr;
-	}
-	if (errno != ENXIO)
-		return nr;
-	touched = ((uint64_t) end - TABLE_RECORDS_AT) /
-		  sizeof(struct table_record);
-	return touched < nr ? (uint32_t) touched : nr;
+	return (uint32_t) ((end - TABLE_RECORDS_AT) /
+			   sizeof(struct table_record));
 }
 
 int table_grow(struct table *table)

@@ -99,6 +99,12 @@ _Atomic uint64_t *table_counters(struct table *table);
 struct journal_slot *table_journal(struct table *table);
 
 /*
+ * Those from here on were never in use when the table was opened; to look at
+ * them would give them memory.
+ */
+size_t table_nr_journal(const struct table *table);
+
+/*
  * The first request of the kernel, which comes only once: saved by the daemon
  * that receives it, given to those that take over. Both return its length; 0
  * when there is none, or when it is too long to be saved.

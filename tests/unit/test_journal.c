@@ -81,6 +81,8 @@ static void open_copy(const struct fixture *f, struct fixture *copy)
 	memcpy(table_journal(copy->table), table_journal(f->table), WORDS_BYTES);
 	memcpy(table_record(copy->table, 0), table_record(f->table, 0),
 	       NR_RECORDS * sizeof(struct table_record));
+	table_close(copy->table);
+	assert_int_equal(table_open(&copy->table, copy->memfd), 0);
 	assert_int_equal(inodes_open(&copy->inodes, copy->table, f->root_fd),
 			 0);
 }

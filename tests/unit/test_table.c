@@ -100,6 +100,30 @@ static void test_touched_slots(void **state)
 	close(fd);
 }
 
+/* The same of the slots of the journal, as they were when it was opened. */
+static void test_journal_in_use(void **state)
+{
+	const size_t in_use[] = { 0, 6, JOURNAL_NR_SLOTS - 1 };
+	int fd = table_create();
+	struct table *table;
+	size_t before = 0;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(in_use) / sizeof(in_use[0]); i++) {
+		assert_int_equal(table_open(&table, fd), 0);
+		assert_int_equal(table_nr_journal(table), before);
+		table_record(table, 3)->ino = 42;
+		table_journal(table)[in_use[i]].reply[JOURNAL_BYTES - 1] = 1;
+		assert_int_equal(table_nr_journal(table), before);
+		table_close(table);
+		before = in_use[i] + 1;
+	}
+	assert_int_equal(table_open(&table, fd), 0);
+	assert_int_equal(table_nr_journal(table), JOURNAL_NR_SLOTS);
+	table_close(table);
+	close(fd);
+}
+
 /* Each byte of the header decides: with any of them wrong it is refused. */
 static void test_damaged_header_is_refused(void **state)
 {
@@ -242,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_content_outlives_the_mapping),
 		cmocka_unit_test(test_first_request_is_kept),
 		cmocka_unit_test(test_touched_slots),
+		cmocka_unit_test(test_journal_in_use),
 		cmocka_unit_test(test_damaged_header_is_refused),
 		cmocka_unit_test(test_other_version_is_told),
 		cmocka_unit_test(test_damaged_journal_is_refused),
