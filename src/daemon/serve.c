@@ -28,6 +28,7 @@
 #include "daemon/commands.h"
 #include "daemon/live.h"
 #include "daemon/options.h"
+#include "daemon/remains.h"
 #include "fuse/server.h"
 #include "keeper/child.h"
 #include "keeper/process.h"
@@ -344,7 +345,11 @@ static int open_parts(struct serve *serve)
 static int open_rest(struct serve *serve)
 {
 	int ret = opened(mm_probe(serve->mm), "the memory interfaces");
+	int error = remains_begin();
 
+	if (error)
+		log_warning("the daemon after this one will answer later by "
+			    "some milliseconds: %s", strerror(-error));
 	/* the probes' child has had all as well: pages were made anew since */
 	sandbox_lock_daemon();
 	inodes_lock_memory(serve->inodes);
@@ -377,6 +382,7 @@ static void close_parts(struct serve *serve, int exit_code)
 {
 	unsigned stuck;
 
+	remains_end();
 	control_stop(serve->control);
 	stuck = recovery_destroy(serve->recovery);
 	if (stuck) {

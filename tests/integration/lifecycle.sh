@@ -11,23 +11,45 @@ field() # NUMBER: of the mount's line in mountinfo
 		/proc/self/mountinfo
 }
 
+has_second() # DAEMON
+{
+	local pid
+
+	for pid in $(cat "/proc/$1/task/$1/children"); do
+		second=$pid
+		! grep -qsx daemon-memory "/proc/$pid/comm" || return 0
+	done
+	return 1
+}
+
+# Sets second to the process that shares the daemon's memory, once it is all
+# that it will be. With a sanitizer there is none, and it is the daemon itself.
+find_second() # DAEMON
+{
+	second=$1
+	grep -q '^#define SANITIZED 1' "$HT_BUILD/config.h" ||
+		wait_for 60 has_second "$1"
+}
+
 # Ends the mount with COMMAND and looks that nothing is left of it.
 ends_by() # COMMAND ARG...
 {
-	local keeper daemon
+	local keeper daemon second
 
 	keeper=$(mount_keeper)
 	daemon=$(mount_daemon)
+	find_second "$daemon"
 	"$@"
 	wait_for 60 is_gone "$keeper"
 	wait_for 60 is_gone "$daemon"
+	wait_for 60 is_gone "$second"
 	refute mount_is_there
 	refute test -e "/run/hugetmpfs/$keeper"
 }
 
 while_it_serves()
 {
-	local keeper daemon fd
+	local keeper daemon second fd
 
 	keeper=$(mount_keeper)
 	daemon=$(mount_daemon)
@@ -50,6 +72,10 @@ while_it_serves()
 		refute grep -q "^mnt_id:[[:space:]]*$(field 1)\$" \
 			/proc/"$pid"/fdinfo/*
 	done
+	find_second "$daemon"
+	[ "$second" = "$daemon" ] ||
+		assert_match "$(readlink "/proc/$second/fd"/*)" '^[^/ ]*pidfd[^ ]*$' \
+			"all that the second process has open"
 	assert_eq "$(awk '/^Max open files/ { print $4 == $5 }' \
 		"/proc/$daemon/limits")" 1 "limit of open files raised"
 	assert_eq "$(awk '/^Max file size/ { print $4 }' \
@@ -113,6 +139,14 @@ kill -TERM "$(mount_daemon)"
 kill -INT "$(mount_daemon)"
 kill -HUP "$(mount_daemon)" "$(mount_keeper)"
 sleep 0.2
+assert ls "$MNT"
+
+echo "a daemon that is killed takes its second process along"
+daemon=$(mount_daemon)
+find_second "$daemon"
+kill -KILL "$daemon"
+wait_for 60 is_gone "$daemon"
+wait_for 60 is_gone "$second"
 assert ls "$MNT"
 
 echo "standard fds may be closed and SIGCHLD ignored at the start"
