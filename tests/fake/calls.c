@@ -83,17 +83,17 @@ WRAP_ONE(fcntl, (int fd, int command, ...), command, (fd, command, arg))
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
+/* Of those that are called so none has more arguments. */
 long __wrap_syscall(long number, ...)
 {
-	long args[6];
+	long args[5];
 	va_list ap;
 
 	va_start(ap, number);
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 5; i++)
 		args[i] = va_arg(ap, long);
 	va_end(ap);
 	return fails("syscall") ? -1
 				: __real_syscall(number, args[0], args[1],
-						 args[2], args[3], args[4],
-						 args[5]);
+						 args[2], args[3], args[4]);
 }
