@@ -8,6 +8,9 @@
  * returns that its round is closed. mm/ sees to it that no later round gets
  * stuck at the same process again. A thread holds its round and a round the
  * look, which so outlives its closing, and the mm that it was opened with.
+ *
+ * What a process that is stuck uses is not known, but what it had mapped when
+ * it was last looked at is, and taken to be so still.
  */
 #include "recovery/look.h"
 
@@ -41,6 +44,7 @@ struct recovery_round {
 	unsigned stuck;
 	int error;
 	bool wants_mapped; /* constant */
+	bool is_whole;	   /* the caller's; it has ended, with a result */
 	struct recovery_list uses, mapped;
 };
 
@@ -49,6 +53,7 @@ struct recovery_look {
 	struct mm_watch *watch;
 	struct recovery_round *stuck;	/* rounds with threads that are */
 	struct recovery_round *current; /* whose result the caller has */
+	struct recovery_list mapped;	/* by the result before it */
 	pthread_mutex_t lock;
 	struct recovery_round *running; /* lock */
 	bool stopping;			/* lock */
@@ -299,6 +304,36 @@ static void recovery_round_merge(struct recovery_round *round)
 	round->uses.nr = nr + 1;
 }
 
+static int recovery_mapped_compare_pid(const void *a, const void *b)
+{
+	const struct mm_mapped *left = a, *right = b;
+
+	return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+/*
+ * Adds what processes had mapped before that were not seen at all: some of them
+ * are stuck, and the others gone, which who asks for their threads will hear.
+ */
+static int recovery_round_carry(struct recovery_round *round,
+				const struct recovery_list *before)
+{
+	const struct mm_mapped *mapped = before->items;
+	struct recovery_list *list = &round->mapped;
+	size_t nr = list->nr;
+	int ret = 0;
+
+	if (nr)
+		qsort(list->items, nr, sizeof(*mapped),
+		      recovery_mapped_compare_pid);
+	for (size_t i = 0; i < before->nr && !ret; i++, mapped++) {
+		if (!nr || !bsearch(mapped, list->items, nr, sizeof(*mapped),
+				    recovery_mapped_compare_pid))
+			ret = recovery_list_add(list, mapped, sizeof(*mapped));
+	}
+	return ret;
+}
+
 /* Lets go of rounds that have ended; returns how many threads are stuck. */
 static unsigned recovery_look_reap(struct recovery_look *look)
 {
@@ -319,13 +354,18 @@ static unsigned recovery_look_reap(struct recovery_look *look)
 	return stuck;
 }
 
-/* The result of the last look is not needed any more. */
+/* The result of the last look is not needed any more, but for what is mapped. */
 static void recovery_look_drop(struct recovery_look *look)
 {
 	struct recovery_round *round = look->current;
 
 	if (!round)
 		return;
+	if (round->is_whole) {
+		free(look->mapped.items);
+		look->mapped = round->mapped;
+		round->mapped = (struct recovery_list){0};
+	}
 	look->current = NULL;
 	round->next = look->stuck;
 	look->stuck = round;
@@ -371,9 +411,12 @@ int recovery_look_run(struct recovery_look *look, unsigned patience_ms,
 		return -ENOMEM;
 	look->current = round;
 	ret = recovery_look_round(look, round, patience_ms);
+	/* closed: no thread of it writes there any more */
+	if (!ret && round->stuck && mapped)
+		ret = recovery_round_carry(round, &look->mapped);
 	if (ret)
 		return ret;
-	/* closed: no thread of it writes there any more */
+	round->is_whole = true;
 	recovery_round_merge(round);
 	if (round->mapped.nr)
 		qsort(round->mapped.items, round->mapped.nr,
@@ -416,5 +459,6 @@ void recovery_look_close(struct recovery_look *look)
 		pthread_mutex_lock(&round->lock);
 		recovery_round_put_locked(round);
 	}
+	free(look->mapped.items);
 	recovery_look_put(look);
 }

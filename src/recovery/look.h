@@ -17,7 +17,8 @@ struct recovery_look;
 struct recovery_look_result {
 	const struct mm_use *uses; /* by ino and index, each extent once */
 	size_t nr;
-	const struct mm_mapped *mapped; /* by ino and pid, if wanted */
+	/* by ino and pid, if wanted; of what is stuck, as it was before */
+	const struct mm_mapped *mapped;
 	size_t nr_mapped;
 	unsigned processes; /* that there were */
 	unsigned mappers;   /* of those, that map a file of ours */
@@ -34,8 +35,8 @@ void recovery_look_close(struct recovery_look *look);
 
 /*
  * Looks; mapped says whether mappings are wanted as such. Threads of its own
- * do it, so that it lasts as long as there is progress, and patience_ms for each process that is stuck for the first time.
- * The result is valid until the next call. Returns 0 or a negative errno,
+ * do it, so that it lasts as long as there is progress, and patience_ms for each
+ * process that is stuck for the first time. The result is valid until the next call. Returns 0 or a negative errno,
  * -EINTR when it was stopped, -EBUSY while too many are stuck.
  */
 int recovery_look_run(struct recovery_look *look, unsigned patience_ms,

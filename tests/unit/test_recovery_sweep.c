@@ -331,6 +331,37 @@ static void test_follow_stays(void **state)
 	engine_stop(&engine);
 }
 
+static atomic_bool is_stuck;
+
+static void hook_stuck(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	while (op == FAKE_WATCH_LOOK && index == 1 && atomic_load(&is_stuck))
+		nap();
+}
+
+/* One whose address space is locked cannot be looked at, but counts. */
+static void test_follow_stuck(void **state)
+{
+	(void) state;
+	make_huge();
+	engine.fake.hook = hook_stuck;
+	run_threads(0, 1, 2);
+	run_threads(1, 0, 2);
+	start_with(RECOVERY_RECOVER_MAPPED, "numa=follow");
+	wait_looks(2);
+	atomic_store(&is_stuck, true);
+	wait_looks(8);
+	assert_true(engine_count(&engine, scan_stuck) >= 2);
+	assert_int_equal(moves(), 0);
+	/* it runs elsewhere now, which can be seen all the same */
+	run_threads(1, 1, 2);
+	wait_on(0, 1);
+	wait_on(7, 1);
+	atomic_store(&is_stuck, false);
+	engine_stop(&engine);
+}
+
 /* The node goes between the look and the move: it stays, and goes elsewhere. */
 static void test_follow_node_gone(void **state)
 {
@@ -366,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup(test_backoff, setup),
 		cmocka_unit_test_setup(test_follow, setup),
 		cmocka_unit_test_setup(test_follow_stays, setup),
+		cmocka_unit_test_setup(test_follow_stuck, setup),
 		cmocka_unit_test_setup(test_follow_node_gone, setup),
 	};
 
