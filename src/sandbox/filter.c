@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The list of system calls. It has what the daemon and its libraries call, and
+ * The list of system calls: a program that is run by the build and writes the
+ * daemon's filter down, for install.c. libseccomp would take longer for it than
+ * all else that a daemon does before it reads the tables, at each start, while
+ * everybody waits.
+ *
+ * The list has what the daemon and its libraries call, and
  * what a C library may call instead on the way to the same thing: a function
  * that was open yesterday is openat today and may be openat2 tomorrow. What is
  * missing answers ENOSYS, for which C libraries have another way, rather than
@@ -15,12 +20,13 @@
  * Numbers, not names: libseccomp knows only the names that there were when it
  * was made.
  */
-#include "sandbox/filter.h"
-
 #include <errno.h>
+#include <linux/filter.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -155,23 +161,47 @@ static int add_rules(scmp_filter_ctx filter)
 	return ret;
 }
 
-int filter_install(void)
+static int make(scmp_filter_ctx filter, int fd)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	int ret;
+	int ret = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+				   SCMP_ACT_ERRNO(ENOSYS));
 
-	if (!filter)
-		return -ENOMEM;
-	ret = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
-			       SCMP_ACT_ERRNO(ENOSYS));
-	/* without these three it does its work as well */
-	seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	/* without it the same is decided, later */
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	if (!ret)
 		ret = add_rules(filter);
+	return ret ? ret : seccomp_export_bpf(filter, fd);
+}
+
+/* As an array of C, on standard output. */
+static int write_down(FILE *program)
+{
+	struct sock_filter line;
+
+	rewind(program);
+	printf("/* made by sandbox/filter.c */\n"
+	       "static const struct sock_filter filter_program[] = {\n");
+	while (fread(&line, sizeof(line), 1, program) == 1)
+		printf("\t{ 0x%02x, %u, %u, 0x%08x },\n",
+		       (unsigned) line.code, (unsigned) line.jt,
+		       (unsigned) line.jf, (unsigned) line.k);
+	printf("};\n");
+	return ferror(program) || fflush(stdout) ? -EIO : 0;
+}
+
+int main(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	FILE *program = tmpfile();
+	int ret = filter && program ? make(filter, fileno(program)) : -ENOMEM;
+
 	if (!ret)
-		ret = seccomp_load(filter);
+		ret = write_down(program);
+	if (ret)
+		fprintf(stderr, "cannot make the filter of system calls: %s\n",
+			strerror(-ret));
+	if (program)
+		fclose(program);
 	seccomp_release(filter);
-	return ret;
+	return !!ret;
 }
