@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -116,18 +117,67 @@ static void reset_extents(void)
 	fake_mm_put_on(fake, 0, 1, 100);
 }
 
-/* What nobody waits for is over as well. */
-static void end_recoveries(void)
+/*
+ * The engine works when it is let, so that what a request meets does not depend
+ * on the time: while it is held it has begun with the first of what was asked
+ * for, and then it finishes all.
+ */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool holds;
+	unsigned held;
+} gate = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	   .change = PTHREAD_COND_INITIALIZER };
+
+static void gate_hook(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	(void) index;
+	if (op != FAKE_MAPPERS_FIND)
+		return;
+	pthread_mutex_lock(&gate.lock);
+	gate.held++;
+	while (gate.holds)
+		pthread_cond_wait(&gate.change, &gate.lock);
+	gate.held--;
+	pthread_mutex_unlock(&gate.lock);
+}
+
+/* Whether the engine is at the gate. */
+static bool gate_set(bool holds)
+{
+	bool held;
+
+	pthread_mutex_lock(&gate.lock);
+	gate.holds = holds;
+	pthread_cond_broadcast(&gate.change);
+	held = gate.held > 0;
+	pthread_mutex_unlock(&gate.lock);
+	return held;
+}
+
+/* Whether nobody waits, and nothing is queued or under way. */
+static bool engine_is_idle(void)
 {
 	struct recovery_load load;
+	bool idle;
 
-	recovery_cancel_asked(me.mount.recovery, 0);
-	for (;;) {
-		recovery_load(me.mount.recovery, &load);
-		if (!load.queued && !load.running)
-			return;
-		sched_yield();
-	}
+	pthread_mutex_lock(&me.server.calls_mutex);
+	idle = LIST_EMPTY(&me.server.calls);
+	pthread_mutex_unlock(&me.server.calls_mutex);
+	recovery_load(me.mount.recovery, &load);
+	return idle && !load.queued && !load.running;
+}
+
+/* After a request: all that was asked for is done, or it is begun and held. */
+static void engine_settle(bool holds)
+{
+	bool held;
+
+	do
+		held = gate_set(holds);
+	while (!engine_is_idle() && !(holds && held) && !sched_yield());
 }
 
 /* ---- requests ---- */
@@ -470,7 +520,11 @@ static void send_one(struct fuzz_input *input)
 	request.header.pid = (uint32_t) getpid();
 	if (!add_body(input, opcode))
 		return;
+	if (opcode == FUSE_IOCTL)
+		gate_set(who & 0x20);
 	send_request(opcode, who % NR_NODES);
+	if (opcode == FUSE_IOCTL)
+		engine_settle(who & 0x20);
 	/* libfuse keeps one that came too late until the next request */
 	if (opcode == FUSE_INTERRUPT)
 		send_request(FUSE_STATFS, FUSE_ROOT_ID);
@@ -504,14 +558,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = { data, size };
 
-	if (!me.mount.recovery)
+	if (!me.mount.recovery) {
 		start();
+		me.mount.fake.hook = gate_hook;
+	}
 	mount_open();
 	reset_extents();
 	send_init();
 	for (int i = 0; i < 64 && input.size; i++)
 		send_one(&input);
-	end_recoveries();
+	engine_settle(false);
 	forget_all();
 	mount_close();
 	nftw(me.mount.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -6,6 +6,7 @@
  */
 #include "daemon/options.h"
 
+#include <getopt.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -48,6 +49,7 @@ static void fuzz_arguments(char *text)
 	struct options options;
 	int argc = 1;
 
+	opterr = 0; /* getopt says nothing of its own */
 	for (char *word = strtok(text, "\n"); word && argc < 15;
 	     word = strtok(NULL, "\n"))
 		argv[argc++] = word;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Calls a fuzzer with each input that was kept for it, or with the files that
- * are named: fuzz_X [FILE...].
+ * are named: fuzz_X [FILE...]. Kept are the files in corpus/X, and what covers
+ * more than these, a line each of hexadecimal digits, in corpus/X.hex.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,33 +36,72 @@ static int run_file(const char *path)
 	return good ? 0 : 1;
 }
 
+/* A line of digits, in place of which come the bytes; how many. */
+static size_t decode(char *line)
+{
+	size_t size = 0;
+	unsigned byte;
+
+	while (sscanf(line + 2 * size, "%2x", &byte) == 1)
+		line[size++] = (char) byte;
+	return size;
+}
+
+static unsigned run_lines(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	size_t room = 0, size;
+	char *line = NULL;
+	unsigned nr = 0;
+
+	while (file && getline(&line, &room, file) > 0) {
+		size = decode(line);
+		LLVMFuzzerTestOneInput((const uint8_t *) line, size);
+		nr++;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return nr;
+}
+
+static unsigned run_folder(const char *folder, int *status)
+{
+	DIR *stream = opendir(folder);
+	struct dirent *entry;
+	unsigned nr = 0;
+	char path[4096];
+
+	while (stream && (entry = readdir(stream))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		*status |= run_file(path);
+		nr++;
+	}
+	if (stream)
+		closedir(stream);
+	return nr;
+}
+
 /* The inputs of the fuzzer that this program is: fuzz_X has corpus/X. */
 static int run_corpus(const char *program)
 {
 	const char *name = strstr(program, "fuzz_");
-	char path[4096], folder[2048];
-	struct dirent *entry;
-	unsigned nr = 0;
+	char folder[2048], lines[2060];
+	unsigned nr, more;
 	int status = 0;
-	DIR *stream;
 
 	for (const char *next = name; next; next = strstr(next + 1, "fuzz_"))
 		name = next;
 	if (!name)
 		return 2;
 	snprintf(folder, sizeof(folder), "%s/%s", FUZZ_CORPUS, name + 5);
-	stream = opendir(folder);
-	while (stream && (entry = readdir(stream))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		status |= run_file(path);
-		nr++;
-	}
-	if (stream)
-		closedir(stream);
-	printf("%u inputs of %s\n", nr, folder);
-	return nr ? status : 1;
+	snprintf(lines, sizeof(lines), "%s.hex", folder);
+	nr = run_folder(folder, &status);
+	more = run_lines(lines);
+	printf("%u inputs of %s, %u more\n", nr, folder, more);
+	return nr && more ? status : 1;
 }
 
 int main(int argc, char **argv)

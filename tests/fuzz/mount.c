@@ -56,6 +56,7 @@ void fuzz_mount_begin(struct fuzz_mount *mount)
 	/* the scan looks once: what it does later depends on the time */
 	struct recovery_config config = { .pause_us = 1,
 					  .tick_ms = UINT32_MAX,
+					  .patience_ms = UINT32_MAX,
 					  .open_ino = no_file,
 					  .next_ino = no_next };
 
@@ -70,6 +71,8 @@ void fuzz_mount_begin(struct fuzz_mount *mount)
 	atexit(remove_path);
 	fake_mm_init(&mount->fake, 4);
 	recovery_settings_init(&config.settings);
+	/* one after the other, so always in the same order */
+	config.settings.recoveries = 1;
 	fuzz_must(!recovery_create(&mount->recovery, &config, &mount->fake.ops,
 				   &mount->counters));
 	fuzz_must(!recovery_start(mount->recovery));
