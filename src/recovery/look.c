@@ -354,7 +354,7 @@ static unsigned recovery_look_reap(struct recovery_look *look)
 	return stuck;
 }
 
-/* The result of the last look is not needed any more, but for what is mapped. */
+/* Of the last look's result only what is mapped is needed any more. */
 static void recovery_look_drop(struct recovery_look *look)
 {
 	struct recovery_round *round = look->current;

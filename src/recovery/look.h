@@ -36,8 +36,9 @@ void recovery_look_close(struct recovery_look *look);
 /*
  * Looks; mapped says whether mappings are wanted as such. Threads of its own
  * do it, so that it lasts as long as there is progress, and patience_ms for each
- * process that is stuck for the first time. The result is valid until the next call. Returns 0 or a negative errno,
- * -EINTR when it was stopped, -EBUSY while too many are stuck.
+ * process that is stuck for the first time. The result is valid until the next
+ * call. Returns 0 or a negative errno, -EINTR when it was stopped, -EBUSY while
+ * too many are stuck.
  */
 int recovery_look_run(struct recovery_look *look, unsigned patience_ms,
 		      bool mapped, struct recovery_look_result *result);
