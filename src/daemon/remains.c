@@ -71,10 +71,11 @@ static int start_second(void)
 	return ret;
 }
 
-int remains_begin(void)
+int remains_begin(pid_t *out)
 {
 	int ret;
 
+	*out = 0;
 	if (SANITIZED)
 		return 0;
 	stack = aligned_alloc(STACK_ALIGN, STACK_BYTES);
@@ -88,6 +89,7 @@ int remains_begin(void)
 	ret = start_second();
 	/* the second one has its own */
 	close(daemon_fd);
+	*out = second;
 	if (!ret)
 		return 0;
 err_free:

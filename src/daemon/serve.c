@@ -345,11 +345,13 @@ static int open_parts(struct serve *serve)
 static int open_rest(struct serve *serve)
 {
 	int ret = opened(mm_probe(serve->mm), "the memory interfaces");
-	int error = remains_begin();
+	pid_t second;
+	int error = remains_begin(&second);
 
 	if (error)
 		log_warning("the daemon after this one will answer later by "
 			    "some milliseconds: %s", strerror(-error));
+	mm_set_second(serve->mm, second);
 	/* the probes' child has had all as well: pages were made anew since */
 	sandbox_lock_daemon();
 	inodes_lock_memory(serve->inodes);

@@ -50,6 +50,7 @@ struct mm {
 	struct mm_ops ops;
 	struct mm_guard guard;
 	unsigned without;	    /* as mm_open() was given it */
+	pid_t second;		    /* mm_set_second(), 0: none */
 	atomic_bool is_probed;	    /* written after what follows */
 	pthread_mutex_t probe_lock; /* who probes, while others wait */
 	struct mm_interface interfaces[MM_NR_INTERFACES];
@@ -212,10 +213,10 @@ int mm_collapse(void *context, struct mm_window *window, uint64_t index,
 
 /* mappers.c, view.c */
 /*
- * The next process that /proc lists, but for this one: 1, 0 after the last, or
- * a negative errno.
+ * The next process that /proc lists, but for this one and mm_set_second(): 1, 0
+ * after the last, or a negative errno.
  */
-int mm_next_process(DIR *proc, pid_t *pid);
+int mm_next_process(const struct mm *mm, DIR *proc, pid_t *pid);
 int mm_mappers_find(void *context, dev_t dev, uint64_t ino,
 		    struct mm_mappers *mappers);
 void mm_mappers_free(void *context, struct mm_mappers *mappers);

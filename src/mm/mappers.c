@@ -84,7 +84,7 @@ static int mm_mappers_try(struct mm *mm, pid_t pid, dev_t dev, uint64_t ino,
 	return ret;
 }
 
-int mm_next_process(DIR *proc, pid_t *pid)
+int mm_next_process(const struct mm *mm, DIR *proc, pid_t *pid)
 {
 	struct dirent *entry;
 	pid_t self = getpid();
@@ -97,7 +97,7 @@ int mm_next_process(DIR *proc, pid_t *pid)
 		if (!isdigit((unsigned char) entry->d_name[0]))
 			continue;
 		*pid = (pid_t) strtol(entry->d_name, NULL, 10);
-		if (*pid != self)
+		if (*pid != self && *pid != mm->second)
 			return 1;
 	}
 }
@@ -115,7 +115,7 @@ int mm_mappers_find(void *context, dev_t dev, uint64_t ino,
 	proc = opendir("/proc");
 	if (!proc)
 		return -errno;
-	while (!ret && (more = mm_next_process(proc, &pid)) > 0)
+	while (!ret && (more = mm_next_process(context, proc, &pid)) > 0)
 		ret = mm_mappers_try(context, pid, dev, ino, mappers);
 	closedir(proc);
 	ret = ret ? ret : more;

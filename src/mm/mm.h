@@ -451,6 +451,13 @@ int mm_probe(struct mm *mm);
 const struct mm_ops *mm_real_ops(const struct mm *mm);
 const struct mm_interface *mm_interfaces(struct mm *mm);
 
+/*
+ * Names another process that shares the memory of this one (CLONE_VM): what it
+ * has mapped are this one's windows. To be called before anybody looks for
+ * mappers.
+ */
+void mm_set_second(struct mm *mm, pid_t pid);
+
 /* All nodes with memory, for who has opened nothing. */
 void mm_nodes_present(struct nodeset *nodes);
 

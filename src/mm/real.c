@@ -127,6 +127,11 @@ void mm_close(struct mm *mm)
 	free(mm);
 }
 
+void mm_set_second(struct mm *mm, pid_t pid)
+{
+	mm->second = pid;
+}
+
 struct charge *mm_charge(struct mm *mm)
 {
 	return mm_has(mm, MM_MEMORY_CGROUPS) ? mm->charge : NULL;

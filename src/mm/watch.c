@@ -147,14 +147,15 @@ static struct mm_watched *mm_watch_find(struct mm_watch *watch, unsigned *from,
  * Merges the processes that there are, which /proc lists by ascending pid,
  * into the list.
  */
-static int mm_watch_merge_locked(struct mm_watch *watch, DIR *proc)
+static int mm_watch_merge_locked(const struct mm *mm, struct mm_watch *watch,
+				 DIR *proc)
 {
 	struct mm_watched **list = NULL, *watched;
 	unsigned nr = 0, capacity = 0, from = 0;
 	int ret = 0, more = 0;
 	pid_t pid;
 
-	while (!ret && (more = mm_next_process(proc, &pid)) > 0) {
+	while (!ret && (more = mm_next_process(mm, proc, &pid)) > 0) {
 		watched = mm_watch_find(watch, &from, pid);
 		ret = watched ? mm_watch_append(&list, &nr, &capacity, watched)
 			      : -ENOMEM;
@@ -174,11 +175,10 @@ int mm_watch_list(void *context, struct mm_watch *watch)
 	DIR *proc = opendir("/proc");
 	int ret;
 
-	(void) context;
 	if (!proc)
 		return -errno;
 	pthread_mutex_lock(&watch->lock);
-	ret = mm_watch_merge_locked(watch, proc);
+	ret = mm_watch_merge_locked(context, watch, proc);
 	pthread_mutex_unlock(&watch->lock);
 	closedir(proc);
 	return ret ? ret : (int) watch->nr;

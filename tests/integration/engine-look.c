@@ -315,6 +315,13 @@ static void mappers(void)
 			    0);
 		check_equal(found.nr, 0);
 		ops->mappers_free(mm, &found);
+		mm_set_second(mm, aligned.pid);
+		check_equal(ops->mappers_find(mm, file.st.st_dev,
+					      file.st.st_ino, &found),
+			    0);
+		check_equal(found.nr, 1);
+		check_equal(found.mapper[0].pid, misaligned.pid);
+		ops->mappers_free(mm, &found);
 		mm_close(mm);
 	}
 	mapper_end(&aligned);
