@@ -5,9 +5,10 @@
 # sanitized
 . "${0%/*}/lib.sh"
 
+# None before the first mount since the boot.
 folders()
 {
-	find /run/hugetmpfs -mindepth 1 -maxdepth 1 2>/dev/null | sort
+	find /run/hugetmpfs -mindepth 1 -maxdepth 1 2>/dev/null | sort || :
 }
 
 left()
