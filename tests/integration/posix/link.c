@@ -172,7 +172,7 @@ static void symlinks_lead_on(void)
 	CHECK(exists("dir/file"));
 	/* replaced by another target: nothing old may be remembered */
 	for (int i = 0; i < 20; i++) {
-		char target[16];
+		char target[24];
 
 		snprintf(target, sizeof(target), "target%d", i);
 		MUST(symlink(target, "s"));
