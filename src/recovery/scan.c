@@ -13,8 +13,9 @@
  * What a look finds is offered (offers.h), but for extents that could not be
  * recovered, which are left alone for some time (backoff.h). recover=all also
  * offers what is in memory by small pages and nobody has mapped, a file when it
- * was closed, and all files after the machine has moved pages. What is wholly
- * swapped out and untouched stays so, for its owner has shown no interest.
+ * was closed, and all files after the machine has moved pages, or when some of
+ * this was missed or failed for a reason that passes. What is wholly swapped
+ * out and untouched stays so, for its owner has shown no interest.
  *
  * Where there are several NUMA nodes, and policies that say where pages belong,
  * the look also tells where the mappers of each file run (follow.h), and what

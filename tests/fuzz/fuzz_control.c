@@ -98,7 +98,7 @@ static void start(void)
 {
 	int memfd = table_create();
 
-	fuzz_mount_begin(&me.mount);
+	fuzz_mount_begin(&me.mount, NULL);
 	me.config = (struct control_config){
 		.listen_fd = -1,
 		.root_fd = open(me.mount.path, O_RDONLY | O_DIRECTORY),

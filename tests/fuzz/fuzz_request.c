@@ -57,11 +57,53 @@ static void no_log(enum fuse_log_level level, const char *format, va_list ap)
 	(void) ap;
 }
 
+/* ---- when the engine works ---- */
+
+/*
+ * The engine works when it is let, so that what a request meets does not depend
+ * on the time: while it is held it has begun with the first of what was asked
+ * for, and then it finishes all.
+ */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool holds;
+	unsigned held;
+} gate = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	   .change = PTHREAD_COND_INITIALIZER };
+
+static void gate_hook(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	(void) index;
+	if (op != FAKE_MAPPERS_FIND)
+		return;
+	pthread_mutex_lock(&gate.lock);
+	gate.held++;
+	while (gate.holds)
+		pthread_cond_wait(&gate.change, &gate.lock);
+	gate.held--;
+	pthread_mutex_unlock(&gate.lock);
+}
+
+/* Whether the engine is at the gate. */
+static bool gate_set(bool holds)
+{
+	bool held;
+
+	pthread_mutex_lock(&gate.lock);
+	gate.holds = holds;
+	pthread_cond_broadcast(&gate.change);
+	held = gate.held > 0;
+	pthread_mutex_unlock(&gate.lock);
+	return held;
+}
+
 /* ---- what there is to serve ---- */
 
 static void start(void)
 {
-	fuzz_mount_begin(&me.mount);
+	fuzz_mount_begin(&me.mount, gate_hook);
 	fuse_set_log_func(no_log);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGIO, SIG_IGN);
@@ -115,46 +157,6 @@ static void reset_extents(void)
 	fake_mm_set(fake, 2, 1, 0, false);
 	fake_mm_set(fake, 3, HUGETMPFS_EXTENT_PAGES, 0, true);
 	fake_mm_put_on(fake, 0, 1, 100);
-}
-
-/*
- * The engine works when it is let, so that what a request meets does not depend
- * on the time: while it is held it has begun with the first of what was asked
- * for, and then it finishes all.
- */
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	bool holds;
-	unsigned held;
-} gate = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	   .change = PTHREAD_COND_INITIALIZER };
-
-static void gate_hook(void *arg, enum fake_op op, uint64_t index)
-{
-	(void) arg;
-	(void) index;
-	if (op != FAKE_MAPPERS_FIND)
-		return;
-	pthread_mutex_lock(&gate.lock);
-	gate.held++;
-	while (gate.holds)
-		pthread_cond_wait(&gate.change, &gate.lock);
-	gate.held--;
-	pthread_mutex_unlock(&gate.lock);
-}
-
-/* Whether the engine is at the gate. */
-static bool gate_set(bool holds)
-{
-	bool held;
-
-	pthread_mutex_lock(&gate.lock);
-	gate.holds = holds;
-	pthread_cond_broadcast(&gate.change);
-	held = gate.held > 0;
-	pthread_mutex_unlock(&gate.lock);
-	return held;
 }
 
 /* Whether nobody waits, and nothing is queued or under way. */
@@ -558,10 +560,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = { data, size };
 
-	if (!me.mount.recovery) {
+	if (!me.mount.recovery)
 		start();
-		me.mount.fake.hook = gate_hook;
-	}
 	mount_open();
 	reset_extents();
 	send_init();

@@ -51,7 +51,8 @@ static void remove_path(void)
 		perror(command);
 }
 
-void fuzz_mount_begin(struct fuzz_mount *mount)
+void fuzz_mount_begin(struct fuzz_mount *mount,
+		      void (*hook)(void *arg, enum fake_op op, uint64_t index))
 {
 	/* the scan looks once: what it does later depends on the time */
 	struct recovery_config config = { .pause_us = 1,
@@ -70,6 +71,7 @@ void fuzz_mount_begin(struct fuzz_mount *mount)
 	path_of_mount = mount->path;
 	atexit(remove_path);
 	fake_mm_init(&mount->fake, 4);
+	mount->fake.hook = hook;
 	recovery_settings_init(&config.settings);
 	/* one after the other, so always in the same order */
 	config.settings.recoveries = 1;

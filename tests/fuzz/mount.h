@@ -27,7 +27,11 @@ _Noreturn void fuzz_skip(const char *why);
 /* Sink of a log that is formatted, and goes nowhere. */
 void fuzz_log_nothing(enum log_level level, const char *format, va_list ap);
 
-/* Needs root; ends the process where it cannot be. */
-void fuzz_mount_begin(struct fuzz_mount *mount);
+/*
+ * Needs root; ends the process where it cannot be. hook is that of the fake
+ * kernel, or NULL.
+ */
+void fuzz_mount_begin(struct fuzz_mount *mount,
+		      void (*hook)(void *arg, enum fake_op op, uint64_t index));
 
 #endif
