@@ -54,7 +54,7 @@ static void remove_path(void)
 void fuzz_mount_begin(struct fuzz_mount *mount,
 		      void (*hook)(void *arg, enum fake_op op, uint64_t index))
 {
-	/* the scan looks once: what it does later depends on the time */
+	/* the scan does nothing: what it does depends on the time */
 	struct recovery_config config = { .pause_us = 1,
 					  .tick_ms = UINT32_MAX,
 					  .patience_ms = UINT32_MAX,
@@ -75,6 +75,7 @@ void fuzz_mount_begin(struct fuzz_mount *mount,
 	recovery_settings_init(&config.settings);
 	/* one after the other, so always in the same order */
 	config.settings.recoveries = 1;
+	config.settings.recover = RECOVERY_RECOVER_OFF;
 	fuzz_must(!recovery_create(&mount->recovery, &config, &mount->fake.ops,
 				   &mount->counters));
 	fuzz_must(!recovery_start(mount->recovery));
