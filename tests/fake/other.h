@@ -20,6 +20,13 @@
 
 #define FILE_BYTES (4 * HUGETMPFS_EXTENT_BYTES)
 
+/* ThreadSanitizer starts one of its own in each process, sooner or later. */
+#ifdef __SANITIZE_THREAD__
+#define THREADS_OF_OTHER 2
+#else
+#define THREADS_OF_OTHER 1
+#endif
+
 /* A process that has a file mapped and uses a page of it, and who looks. */
 static struct {
 	pid_t pid;
@@ -183,7 +190,7 @@ static inline int ask_threads(void)
 					 NODESET_NODES);
 
 	if (ret >= 0)
-		assert_int_equal(ret, 1);
+		assert_in_range(ret, 1, THREADS_OF_OTHER);
 	return ret < 0 ? ret : 0;
 }
 
