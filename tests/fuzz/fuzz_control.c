@@ -320,5 +320,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		act(&input);
 	for (int i = 0; i < NR_CLIENTS; i++)
 		client_finish(&me.clients[i]);
+	fuzz_mount_settle();
 	return 0;
 }

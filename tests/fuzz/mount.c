@@ -2,7 +2,7 @@
 /* The folder and the engine of fuzz_request and fuzz_control. */
 #include "fuzz/mount.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,20 +26,42 @@ void fuzz_log_nothing(enum log_level level, const char *format, va_list ap)
 	vsnprintf(line, sizeof(line), format, ap);
 }
 
-static int no_file(void *arg, uint64_t ino, int flags)
+static bool is_asleep(const char *tid)
 {
-	(void) arg;
-	(void) ino;
-	(void) flags;
-	return -ENOENT;
+	char path[300], text[256] = "", *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/stat", tid);
+	file = fopen(path, "re");
+	/* or it is gone */
+	if (!file || !fgets(text, sizeof(text), file))
+		strcpy(text, ") S");
+	if (file)
+		fclose(file);
+	state = strrchr(text, ')');
+	return state && state[2] == 'S';
 }
 
-static int no_next(void *arg, uint64_t *cursor, uint64_t *ino)
+static bool are_asleep(void)
 {
-	(void) arg;
-	(void) cursor;
-	(void) ino;
-	return -ENOENT;
+	DIR *task = opendir("/proc/self/task");
+	struct dirent *entry;
+	bool asleep = true;
+
+	fuzz_must(task != NULL);
+	while (asleep && (entry = readdir(task)))
+		asleep = entry->d_name[0] == '.' ||
+			 atoi(entry->d_name) == gettid() ||
+			 is_asleep(entry->d_name);
+	closedir(task);
+	return asleep;
+}
+
+void fuzz_mount_settle(void)
+{
+	/* one that is busy for that long is left alone */
+	for (int i = 0; i < 1000 && !are_asleep(); i++)
+		usleep(100);
 }
 
 static void remove_path(void)
@@ -54,12 +76,9 @@ static void remove_path(void)
 void fuzz_mount_begin(struct fuzz_mount *mount,
 		      void (*hook)(void *arg, enum fake_op op, uint64_t index))
 {
-	/* the scan does nothing: what it does depends on the time */
+	/* without open_ino there is no scan: what it does depends on the time */
 	struct recovery_config config = { .pause_us = 1,
-					  .tick_ms = UINT32_MAX,
-					  .patience_ms = UINT32_MAX,
-					  .open_ino = no_file,
-					  .next_ino = no_next };
+					  .patience_ms = UINT32_MAX };
 
 	if (geteuid())
 		fuzz_skip("only root opens files by their handles");
@@ -75,8 +94,8 @@ void fuzz_mount_begin(struct fuzz_mount *mount,
 	recovery_settings_init(&config.settings);
 	/* one after the other, so always in the same order */
 	config.settings.recoveries = 1;
-	config.settings.recover = RECOVERY_RECOVER_OFF;
 	fuzz_must(!recovery_create(&mount->recovery, &config, &mount->fake.ops,
 				   &mount->counters));
 	fuzz_must(!recovery_start(mount->recovery));
+	fuzz_mount_settle();
 }

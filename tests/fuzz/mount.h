@@ -34,4 +34,7 @@ void fuzz_log_nothing(enum log_level level, const char *format, va_list ap);
 void fuzz_mount_begin(struct fuzz_mount *mount,
 		      void (*hook)(void *arg, enum fake_op op, uint64_t index));
 
+/* Waits until no other thread has anything to do; not for ever. */
+void fuzz_mount_settle(void);
+
 #endif
