@@ -311,24 +311,43 @@ static int recovery_mapped_compare_pid(const void *a, const void *b)
 	return (left->pid > right->pid) - (left->pid < right->pid);
 }
 
+/* What cannot be told of a process is no reason to forget it. */
+static bool recovery_look_is_gone(const struct recovery_look *look, pid_t pid)
+{
+	uint32_t threads[NODESET_NODES];
+
+	return look->mm.mapper_nodes(look->mm.context, pid, threads,
+				     NODESET_NODES) == -ESRCH;
+}
+
 /*
- * Adds what processes had mapped before that were not seen at all: some of them
- * are stuck, and the others gone, which who asks for their threads will hear.
+ * Adds what processes had mapped before that were not seen now, but are there:
+ * some of them are stuck, and others may have unmapped it.
  */
 static int recovery_round_carry(struct recovery_round *round,
-				const struct recovery_list *before)
+				struct recovery_list *before)
 {
 	const struct mm_mapped *mapped = before->items;
 	struct recovery_list *list = &round->mapped;
 	size_t nr = list->nr;
+	bool carry = false;
 	int ret = 0;
 
 	if (nr)
 		qsort(list->items, nr, sizeof(*mapped),
 		      recovery_mapped_compare_pid);
+	if (before->nr)
+		qsort(before->items, before->nr, sizeof(*mapped),
+		      recovery_mapped_compare_pid);
 	for (size_t i = 0; i < before->nr && !ret; i++, mapped++) {
-		if (!nr || !bsearch(mapped, list->items, nr, sizeof(*mapped),
-				    recovery_mapped_compare_pid))
+		/* each process is asked for once */
+		if (!i || mapped->pid != mapped[-1].pid)
+			carry = (!nr || !bsearch(mapped, list->items, nr,
+						 sizeof(*mapped),
+						 recovery_mapped_compare_pid)) &&
+				!recovery_look_is_gone(round->look,
+						       mapped->pid);
+		if (carry)
 			ret = recovery_list_add(list, mapped, sizeof(*mapped));
 	}
 	return ret;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "fake/engine.h"
@@ -82,6 +83,15 @@ static inline bool is_huge(uint64_t index)
 static inline void nap(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static atomic_bool stuck; /* process 1 is, for a look at it */
+
+static inline void hold_stuck(void *arg, enum fake_op op, uint64_t index)
+{
+	(void) arg;
+	while (op == FAKE_WATCH_LOOK && index == 1 && atomic_load(&stuck))
+		nap();
 }
 
 static inline void wait_huge(uint64_t index)

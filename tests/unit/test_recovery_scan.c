@@ -270,21 +270,12 @@ static void test_adaptive(void **state)
 	engine_stop(&engine);
 }
 
-static atomic_bool stuck;
-
-static void hook_stuck(void *arg, enum fake_op op, uint64_t index)
-{
-	(void) arg;
-	while (op == FAKE_WATCH_LOOK && index == 1 && atomic_load(&stuck))
-		nap();
-}
-
 /* One whose address space is locked is passed over, by all later looks, too. */
 static void test_stuck(void **state)
 {
 	(void) state;
 	atomic_store(&stuck, true);
-	engine.fake.hook = hook_stuck;
+	engine.fake.hook = hold_stuck;
 	use(0, 0);
 	use(1, 1);
 	use(2, 2);
@@ -307,7 +298,7 @@ static void test_stuck_at_the_end(void **state)
 
 	(void) state;
 	atomic_store(&stuck, true);
-	engine.fake.hook = hook_stuck;
+	engine.fake.hook = hold_stuck;
 	use(0, 0);
 	use(1, 1);
 	start(RECOVERY_RECOVER_MAPPED);

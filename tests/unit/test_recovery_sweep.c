@@ -331,13 +331,13 @@ static void test_follow_stays(void **state)
 	engine_stop(&engine);
 }
 
-static atomic_bool is_stuck;
+static atomic_uint asked; /* for the threads of one that has ended */
 
 static void hook_stuck(void *arg, enum fake_op op, uint64_t index)
 {
-	(void) arg;
-	while (op == FAKE_WATCH_LOOK && index == 1 && atomic_load(&is_stuck))
-		nap();
+	hold_stuck(arg, op, index);
+	if (op == FAKE_MAPPER_NODES && index == 2)
+		atomic_fetch_add(&asked, 1);
 }
 
 /* One whose address space is locked cannot be looked at, but counts. */
@@ -348,17 +348,25 @@ static void test_follow_stuck(void **state)
 	engine.fake.hook = hook_stuck;
 	run_threads(0, 1, 2);
 	run_threads(1, 0, 2);
+	run_threads(2, 0, 1);
 	start_with(RECOVERY_RECOVER_MAPPED, "numa=follow");
 	wait_looks(2);
-	atomic_store(&is_stuck, true);
+	atomic_store(&stuck, true);
+	pthread_mutex_lock(&engine.fake.lock);
+	mapper[2].dead = true;
+	pthread_mutex_unlock(&engine.fake.lock);
+	wait_looks(2);
+	atomic_store(&asked, 0);
 	wait_looks(8);
+	/* it is not remembered with the one that is stuck */
+	assert_int_equal(atomic_load(&asked), 0);
 	assert_true(engine_count(&engine, scan_stuck) >= 2);
 	assert_int_equal(moves(), 0);
 	/* it runs elsewhere now, which can be seen all the same */
 	run_threads(1, 1, 2);
 	wait_on(0, 1);
 	wait_on(7, 1);
-	atomic_store(&is_stuck, false);
+	atomic_store(&stuck, false);
 	engine_stop(&engine);
 }
 
