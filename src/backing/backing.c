@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "backing/handle.h"
@@ -292,6 +293,20 @@ int backing_set_atime(int root_fd, uint64_t atime_attr)
 
 	if (mount_setattr(root_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
 		return -errno;
+	return 0;
+}
+
+int backing_atime(int root_fd, uint64_t *atime_attr)
+{
+	struct statvfs st;
+
+	if (fstatvfs(root_fd, &st))
+		return -errno;
+	*atime_attr = st.f_flag & ST_NOATIME    ? MOUNT_ATTR_NOATIME
+		      : st.f_flag & ST_RELATIME ? MOUNT_ATTR_RELATIME
+						: MOUNT_ATTR_STRICTATIME;
+	if (st.f_flag & ST_NODIRATIME)
+		*atime_attr |= MOUNT_ATTR_NODIRATIME;
 	return 0;
 }
 

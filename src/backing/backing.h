@@ -49,6 +49,9 @@ int backing_reconfigure(int root_fd, const char *options, char *error,
  */
 int backing_set_atime(int root_fd, uint64_t atime_attr);
 
+/* What holds of that now. Returns 0 or a negative errno. */
+int backing_atime(int root_fd, uint64_t *atime_attr);
+
 /* Whether its root directory has no entry; false when that cannot be told. */
 bool backing_is_empty(int root_fd);
 

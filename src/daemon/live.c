@@ -2,7 +2,8 @@
 /*
  * Remount: what tmpfs and the recovery engine can change they are asked to
  * change, access times are changed on the backing mount, the rest must be as it
- * was.
+ * was. All or nothing: whatever can fail comes before what cannot be taken back,
+ * which is the last change of tmpfs; the keeper hears of it when all is done.
  */
 #include "daemon/live.h"
 
@@ -176,6 +177,28 @@ static int change_atime(const struct live *live, const struct change *change,
 	return ret;
 }
 
+/* Access times and tmpfs: both or none. The first can be taken back. */
+static int change_backing(const struct live *live, const struct change *change,
+			  char *error, size_t error_size)
+{
+	uint64_t atime;
+	int ret = backing_atime(live->root_fd, &atime);
+
+	if (ret) {
+		snprintf(error, error_size, "cannot look at the tmpfs: %s",
+			 strerror(-ret));
+		return ret;
+	}
+	ret = change_atime(live, change, error, error_size);
+	if (ret || !change->tmpfs)
+		return ret;
+	ret = backing_reconfigure(live->root_fd, change->tmpfs, error,
+				  error_size);
+	if (ret)
+		backing_set_atime(live->root_fd, atime);
+	return ret;
+}
+
 static int set_mpol(struct change *change, const char *mpol)
 {
 	int ret = optstr_set(&change->tmpfs, "mpol", mpol);
@@ -240,19 +263,20 @@ static int carry_out(struct live *live, struct change *change, char *error,
 	int ret;
 
 	ret = take_settings(live, change, &settings, error, error_size);
-	/* tmpfs first, which alone refuses what was asked for rightly */
-	if (!ret && change->tmpfs)
-		ret = backing_reconfigure(live->root_fd, change->tmpfs, error,
-					  error_size);
-	if (!ret)
-		ret = change_atime(live, change, error, error_size);
 	if (ret)
 		return ret;
-	ret = recovery_settings_set(live->recovery, &settings);
-	if (ret)
-		snprintf(error, error_size, "cannot set %s: %s",
-			 change->settings ? change->settings : "mpol",
+	ret = recovery_settings_prepare(live->recovery, &settings);
+	if (ret) {
+		snprintf(error, error_size,
+			 "nothing was changed: cannot start a thread that "
+			 "recovers: %s: see limits of tasks and of memory",
 			 strerror(-ret));
+		return ret;
+	}
+	ret = change_backing(live, change, error, error_size);
+	if (!ret)
+		ret = recovery_settings_set(live->recovery, &settings);
+	recovery_settings_ready(live->recovery, &settings);
 	return ret;
 }
 

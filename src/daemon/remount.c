@@ -6,6 +6,7 @@
  * to them is decided in the backing.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -80,7 +81,30 @@ static int change_flags(const struct mountinfo *info, unsigned long flags)
 		return 0;
 	ret = -errno;
 	log_error("cannot change the flags of %s: %s", info->mountpoint,
-		  strerror(-ret));
+		  ret == -EBUSY ? "files are open for writing"
+				: strerror(-ret));
+	return ret;
+}
+
+/*
+ * All or nothing. Files that are open for writing forbid to make it read-only,
+ * which comes first therefore: to take that back nothing forbids.
+ */
+static int change(const struct mountinfo *info, const char *list,
+		  unsigned long flags)
+{
+	bool read_only = flags & ~info->flags & MS_RDONLY;
+	int ret = 0;
+
+	if (read_only)
+		ret = change_flags(info, flags);
+	if (!ret)
+		ret = change_options(info, list);
+	if (ret && read_only)
+		mount(NULL, info->mountpoint, NULL, MS_REMOUNT | info->flags,
+		      NULL);
+	if (!ret && !read_only && flags != info->flags)
+		ret = change_flags(info, flags);
 	return ret;
 }
 
@@ -92,9 +116,7 @@ static int remount(const struct options *options, const struct mountinfo *info)
 
 	ret = daemon_list(options, info->flags, new_flags, &list);
 	if (!ret && !options->fake)
-		ret = change_options(info, list);
-	if (!ret && !options->fake && new_flags != info->flags)
-		ret = change_flags(info, new_flags);
+		ret = change(info, list, new_flags);
 	free(list);
 	return ret;
 }

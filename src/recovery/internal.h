@@ -299,6 +299,7 @@ struct recovery {
 	unsigned resting; /* of those, ones whose works pause before a try */
 	unsigned returning; /* ones that have rested and want a place */
 	unsigned nr_threads;
+	unsigned kept; /* how many want one to stay, with nothing to do */
 	struct recovery_thread threads[RECOVERY_MAX_THREADS];
 	struct recovery_window *windows;
 	struct recovery_scan *scan; /* NULL without */
@@ -565,10 +566,12 @@ extern const struct recovery_pass recovery_pass_remap;
 
 /* worker.c */
 /*
- * Makes the number of threads fit what is set and what waits. Returns a
- * negative errno when none could be started where there has to be one.
+ * Has a thread that is not stuck, and keeps it whatever is set, until the
+ * release, which makes the number of threads fit what is set and what waits.
+ * Returns a negative errno when none could be started.
  */
-int recovery_workers_fit(struct recovery *recovery);
+int recovery_workers_keep(struct recovery *recovery);
+void recovery_workers_release(struct recovery *recovery);
 /*
  * Around the pause of a worker whose works wait for busy pages: until it is
  * over another works in its place. Both want the lock, and give it up.

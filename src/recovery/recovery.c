@@ -58,9 +58,15 @@ int recovery_create(struct recovery **out, const struct recovery_config *config,
 
 int recovery_start(struct recovery *recovery)
 {
-	int ret = recovery_workers_fit(recovery);
+	struct recovery_settings settings;
+	int ret;
 
-	return ret ? ret : recovery_scan_start(recovery);
+	recovery_settings_get(recovery, &settings);
+	ret = recovery_settings_prepare(recovery, &settings);
+	if (ret)
+		return ret;
+	recovery_settings_ready(recovery, &settings);
+	return recovery_scan_start(recovery);
 }
 
 void recovery_put(struct recovery *recovery)
@@ -408,14 +414,27 @@ void recovery_settings_get(struct recovery *recovery,
 	pthread_mutex_unlock(&recovery->lock);
 }
 
+int recovery_settings_prepare(struct recovery *recovery,
+			      const struct recovery_settings *settings)
+{
+	return settings->recoveries ? recovery_workers_keep(recovery) : 0;
+}
+
+void recovery_settings_ready(struct recovery *recovery,
+			     const struct recovery_settings *settings)
+{
+	if (settings->recoveries)
+		recovery_workers_release(recovery);
+}
+
 int recovery_settings_set(struct recovery *recovery,
 			  const struct recovery_settings *settings)
 {
-	struct recovery_settings before;
-	int ret;
+	int ret = recovery_settings_prepare(recovery, settings);
 
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&recovery->lock);
-	before = recovery->settings;
 	recovery->settings = *settings;
 	/* what was let go under other limits is no debt under these */
 	recovery->budget = (struct recovery_budget){0};
@@ -424,13 +443,8 @@ int recovery_settings_set(struct recovery *recovery,
 	pthread_cond_broadcast(&recovery->place);
 	pthread_mutex_unlock(&recovery->lock);
 	atomic_fetch_add(&recovery->policy_changes, 1);
-	ret = recovery_workers_fit(recovery);
-	if (ret) {
-		pthread_mutex_lock(&recovery->lock);
-		recovery->settings = before;
-		pthread_mutex_unlock(&recovery->lock);
-	}
+	recovery_settings_ready(recovery, settings);
 	if (!settings->recoveries)
 		recovery_requests_refuse(recovery);
-	return ret;
+	return 0;
 }

@@ -236,11 +236,20 @@ int recovery_offer(struct recovery *recovery, const struct recovery_file *file,
  * and answers whoever waits, with POLICY, from within the call. Call it from a
  * thread with the daemon's full credentials: workers inherit them. Returns 0
  * or a negative errno, changing nothing.
+ *
+ * Where other things have to change together with them, prepare before these:
+ * between a recovery_settings_prepare() that has returned 0 and its
+ * recovery_settings_ready(), both of the settings to be, a change to them does
+ * not fail.
  */
 void recovery_settings_get(struct recovery *recovery,
 			   struct recovery_settings *settings);
 int recovery_settings_set(struct recovery *recovery,
 			  const struct recovery_settings *settings);
+int recovery_settings_prepare(struct recovery *recovery,
+			      const struct recovery_settings *settings);
+void recovery_settings_ready(struct recovery *recovery,
+			     const struct recovery_settings *settings);
 
 /*
  * A file was closed that had been open for writing: what was written may be in

@@ -60,7 +60,8 @@ static unsigned recovery_threads_wanted_locked(const struct recovery *recovery)
 	unsigned rest = recovery->resting + recovery->returning;
 
 	if (!works)
-		return 0;
+		return recovery->kept ? recovery_stuck_nr_locked(recovery) + 1
+				      : 0;
 	return works + 1 + recovery_stuck_nr_locked(recovery) +
 	       (rest < works ? rest : works);
 }
@@ -120,17 +121,28 @@ static void recovery_worker_spare_locked(struct recovery *recovery)
 		recovery_thread_start_locked(recovery);
 }
 
-int recovery_workers_fit(struct recovery *recovery)
+int recovery_workers_keep(struct recovery *recovery)
 {
 	int ret = 0;
 
 	pthread_mutex_lock(&recovery->lock);
-	recovery_worker_spare_locked(recovery);
-	if (recovery->nr_threads == recovery_stuck_nr_locked(recovery) &&
-	    recovery->settings.recoveries)
+	recovery->kept++;
+	if (recovery->nr_threads == recovery_stuck_nr_locked(recovery))
 		ret = recovery_thread_start_locked(recovery);
+	if (ret)
+		recovery->kept--;
 	pthread_mutex_unlock(&recovery->lock);
 	return ret;
+}
+
+void recovery_workers_release(struct recovery *recovery)
+{
+	pthread_mutex_lock(&recovery->lock);
+	recovery->kept--;
+	recovery_worker_spare_locked(recovery);
+	/* one that was kept for nothing is to end */
+	pthread_cond_broadcast(&recovery->wake);
+	pthread_mutex_unlock(&recovery->lock);
 }
 
 void recovery_worker_rest_locked(struct recovery *recovery)

@@ -19,35 +19,38 @@ static struct hugetmpfs_connection *connect_or_fail(void)
 	return connection;
 }
 
-/* In this order, as status says them in that of their last change. */
-void faults_control_prepare(void)
-{
-	struct hugetmpfs_connection *connection = connect_or_fail();
+/* What is said to hold, and what does. */
+struct settings {
+	char options[OPTIONS_BYTES];
+	char recoveries[16];
+};
 
-	must(!hugetmpfs_remount(connection, "numa=default,size=64M,max_holes=64",
-				NULL, 0));
-	hugetmpfs_close(connection);
-}
-
-static int find_options(void *arg, const char *key, const char *value)
+static int find_settings(void *arg, const char *key, const char *value)
 {
+	struct settings *settings = arg;
+
 	if (!strcmp(key, "options"))
-		snprintf(arg, OPTIONS_BYTES, "%s", value);
+		snprintf(settings->options, OPTIONS_BYTES, "%s", value);
+	else if (!strcmp(key, "recoveries"))
+		snprintf(settings->recoveries, sizeof(settings->recoveries),
+			 "%s", value);
 	return 0;
 }
 
 size_t faults_control_state(char *text, size_t room)
 {
 	struct hugetmpfs_connection *connection = connect_or_fail();
-	char options[OPTIONS_BYTES] = "";
+	struct settings settings = { .options = "" };
 	struct statvfs st;
 
 	must(!hugetmpfs_status(connection, HUGETMPFS_STATUS_NO_SCAN,
-			       find_options, options));
+			       find_settings, &settings));
 	hugetmpfs_close(connection);
 	must(!statvfs(".", &st));
-	return (size_t) snprintf(text, room, "options %s, %llu blocks\n", options,
-			(unsigned long long) st.f_blocks);
+	return (size_t) snprintf(text, room,
+				 "options %s, recoveries %s, %llu blocks\n",
+				 settings.options, settings.recoveries,
+				 (unsigned long long) st.f_blocks);
 }
 
 /* A command of the control socket; one that is cut short has not been done. */
@@ -87,6 +90,14 @@ static int act_remount(void)
 	return ask("remount", "size=48M,max_holes=65", NULL);
 }
 
+/* The engine has no thread before, and none may be had. */
+static int act_recover_on(void)
+{
+	int ret = ask("remount", "size=48M,recoveries=3,max_holes=65", NULL);
+
+	return ret == -EAGAIN ? -ENOMEM : ret;
+}
+
 static int end_trace(void *arg, const char *key, const char *value)
 {
 	(void) arg;
@@ -102,12 +113,27 @@ static int act_trace(void)
 	return ret == 1 ? 0 : ret;
 }
 
+/* In this order, as status says them in that of their last change. */
+void faults_control_prepare(const struct faults_operation *operation)
+{
+	struct hugetmpfs_connection *connection = connect_or_fail();
+
+	must(!hugetmpfs_remount(connection, "numa=default,size=64M,max_holes=64",
+				NULL, 0));
+	must(!hugetmpfs_remount(connection,
+				operation->act == act_recover_on
+					? "recoveries=0" : "recoveries=8",
+				NULL, 0));
+	hugetmpfs_close(connection);
+}
+
 static const struct faults_operation operations[] = {
 	{ "status", act_status },
 	{ "counters", act_counters },
 	{ "metrics", act_metrics },
 	{ "settings", act_settings },
 	{ "remount", act_remount },
+	{ "remount that turns on", act_recover_on },
 	{ "trace", act_trace },
 };
 

@@ -25,6 +25,8 @@ static const char *const names[] = { "dir", "file", "link", "new", "other" };
 
 bool faults_with_control;
 
+static const struct faults_operation *operation_of(unsigned operation);
+
 void faults_must(bool holds, const char *text, int line)
 {
 	if (holds)
@@ -41,10 +43,10 @@ static void make_file(const char *name)
 	must(fd >= 0 && write(fd, name, strlen(name)) > 0 && !close(fd));
 }
 
-void faults_prepare(void)
+void faults_prepare(unsigned operation)
 {
 	if (faults_with_control)
-		faults_control_prepare();
+		faults_control_prepare(operation_of(operation));
 	must(!mkdir("t", 0755) && !chdir("t"));
 	make_file("file");
 	make_file("other");

@@ -70,8 +70,7 @@ static void do_phase(const char *what, int (*phase)(unsigned),
 
 static int phase_prepare(unsigned operation)
 {
-	(void) operation;
-	faults_prepare();
+	faults_prepare(operation);
 	return 0;
 }
 

@@ -28,8 +28,8 @@ extern bool faults_with_control;
 /* faults-control.c: those, NULL after the last one. */
 const struct faults_operation *faults_control_operation(unsigned nth);
 
-/* What the mount is told before an operation; what it says of itself. */
-void faults_control_prepare(void);
+/* What the mount is told before the operation; what it says of itself. */
+void faults_control_prepare(const struct faults_operation *operation);
 size_t faults_control_state(char *text, size_t room);
 
 void faults_must(bool holds, const char *text, int line);
@@ -38,8 +38,8 @@ void faults_must(bool holds, const char *text, int line);
 /* The name of an operation, NULL after the last one. */
 const char *faults_name(unsigned operation);
 
-/* Makes a directory t with what the operations need. Exits on errors. */
-void faults_prepare(void);
+/* Makes a directory t with what the operation needs. Exits on errors. */
+void faults_prepare(unsigned operation);
 
 /* Carries the operation out in t. */
 int faults_act(unsigned operation);

@@ -97,6 +97,14 @@ remount rw,suid,exec,nodev
 assert_eq "$(flags)" rw,nodev,relatime "flags"
 touch "$MNT/new"
 
+echo "flags and options: all or nothing"
+exec 9>"$MNT/open"
+refused 2 ro,size=32M,recoveries=4 \
+	"cannot change the flags of $MNT: files are open for writing"
+exec 9>&-
+refused 2 ro,size=4M "size=4M: too small a size for current use"
+refused 2 noatime,size=4M "size=4M: too small a size for current use"
+
 echo "access times: what mountinfo says is what happens"
 read_at()
 {
@@ -105,6 +113,7 @@ read_at()
 	cat "$MNT/small" >"$HT_DIR/copy"
 	stat -c %x "$MNT/small" | cut -c 1-4
 }
+# also after the change to noatime that came to nothing
 assert_eq "$(read_at relatime)" "$(date +%Y)" "year of access, relatime"
 remount noatime
 assert_eq "$(flags)" rw,nodev,noatime "flags"

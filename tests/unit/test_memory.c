@@ -313,6 +313,61 @@ static int recover(void)
 	return ret;
 }
 
+/* All of the settings change, or none do. */
+static int turn_on(void)
+{
+	struct recovery_config config = { .pause_us = 1 };
+	struct recovery_settings settings;
+	struct recovery *recovery;
+	int ret;
+
+	fake_mm_init(&fake, EXTENTS);
+	recovery_settings_init(&config.settings);
+	config.settings.recoveries = 0;
+	ret = recovery_create(&recovery, &config, &fake.ops, &counters);
+	if (!ret) {
+		assert_int_equal(recovery_start(recovery), 0);
+		settings = config.settings;
+		settings.recoveries = 2;
+		settings.max_holes = 1;
+		ret = recovery_settings_set(recovery, &settings);
+		recovery_settings_get(recovery, &settings);
+		assert_int_equal(settings.recoveries, ret ? 0 : 2);
+		assert_int_equal(settings.max_holes, ret ? 64 : 1);
+		if (!ret)
+			ret = recover_one_file(recovery);
+		assert_int_equal(recovery_destroy(recovery), 0);
+	}
+	fake_mm_destroy(&fake);
+	return ret;
+}
+
+/* What was prepared cannot fail any more, and is not needed for ever. */
+static void test_change_prepared(void **state)
+{
+	struct recovery_config config = { .pause_us = 1 };
+	struct memory *memory = memory_of_test();
+	struct recovery_settings settings;
+	struct recovery *recovery;
+
+	(void) state;
+	fake_mm_init(&fake, EXTENTS);
+	recovery_settings_init(&config.settings);
+	settings = config.settings;
+	config.settings.recoveries = 0;
+	assert_int_equal(recovery_create(&recovery, &config, &fake.ops,
+					 &counters), 0);
+	assert_int_equal(recovery_start(recovery), 0);
+	assert_int_equal(recovery_settings_prepare(recovery, &settings), 0);
+	atomic_store(&memory->left, 1);
+	assert_int_equal(recovery_settings_set(recovery, &settings), 0);
+	atomic_store(&memory->left, 0);
+	recovery_settings_ready(recovery, &settings);
+	assert_int_equal(recover_one_file(recovery), 0);
+	assert_int_equal(recovery_destroy(recovery), 0);
+	fake_mm_destroy(&fake);
+}
+
 /* ---- looks at other processes ---- */
 
 #define SOME 8 /* of calls that are made for each process there is */
@@ -346,6 +401,7 @@ TEST(parse_options)
 TEST(recover)
 TEST(save)
 TEST(look)
+TEST(turn_on)
 TEST(ask_threads)
 
 #define watched(test, start)                                                   \
@@ -355,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_change_list),
+		cmocka_unit_test(test_change_prepared),
 		cmocka_unit_test(test_fill_answer),
 		cmocka_unit_test(test_fill_set),
 		cmocka_unit_test(test_follow),
@@ -363,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_parse_options),
 		cmocka_unit_test(test_recover),
 		cmocka_unit_test(test_save),
+		cmocka_unit_test(test_turn_on),
 		watched(test_list, start_query),
 		watched(test_look, start_query),
 		watched(test_look, start_text),
