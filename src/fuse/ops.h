@@ -42,6 +42,9 @@ struct server {
 	pthread_mutex_t policies_mutex; /* of what is read, changed, written */
 	pthread_mutex_t directories_mutex;
 	LIST_HEAD(, directory) directories[SERVER_NR_BUCKETS]; /* that mutex */
+	TAILQ_HEAD(, directory) idle_directories; /* that mutex; oldest first */
+	unsigned nr_directories;		  /* that mutex */
+	unsigned max_directories; /* above that, idle ones are closed */
 };
 
 /* Path by which an O_PATH fd is handed to calls that take no such fd. */
@@ -208,7 +211,8 @@ int server_open_session(struct server *server);
  */
 struct charge *server_charge(const struct server *server);
 
-/* ops_dir.c: closes the directories that nobody has released. */
+/* ops_dir.c: begins with none; closes those that nobody has released. */
+void directories_open(struct server *server);
 void directories_close(struct server *server);
 
 /*

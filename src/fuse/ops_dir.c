@@ -13,7 +13,10 @@
  *
  * A handle is a number that the next daemon does not have either: it knows none
  * of those that were given before it, and opens the directory anew when one
- * comes. The offsets are tmpfs's own, so the listing goes on where it was.
+ * comes. The offsets are tmpfs's own, so the listing goes on where it was. The
+ * same makes it no harm to close a directory that others have open: any user can
+ * open more of them than this process may have descriptors, so of those that
+ * nobody reads just now only the latest are kept.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,11 +27,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "fuse/ops.h"
 
 struct directory {
-	LIST_ENTRY(directory) entry; /* directories_mutex */
 	uint64_t handle;
+	LIST_ENTRY(directory) entry;  /* directories_mutex */
+	TAILQ_ENTRY(directory) older; /* that mutex; among the idle ones */
+	unsigned nr_users;	      /* that mutex; 0: it is idle */
 	pthread_mutex_t mutex; /* the fields below; one listing at a time */
 	DIR *stream;	       /* NULL for one that was removed */
 	off_t offset;	       /* where the stream is */
@@ -92,11 +98,13 @@ static void directory_close(struct directory *directory)
 	free(directory);
 }
 
+/* Under directories_mutex. */
 static void directory_add(struct server *server, struct directory *directory)
 {
 	LIST_INSERT_HEAD(
 		&server->directories[directory->handle % SERVER_NR_BUCKETS],
 		directory, entry);
+	server->nr_directories++;
 }
 
 /* Under directories_mutex. */
@@ -111,7 +119,35 @@ static struct directory *directory_find(struct server *server, uint64_t handle)
 	return NULL;
 }
 
-/* The directory of a handle, opened anew when it was another daemon's. */
+/* Takes an idle directory out of the lists. Under directories_mutex. */
+static void directory_remove(struct server *server, struct directory *directory)
+{
+	TAILQ_REMOVE(&server->idle_directories, directory, older);
+	LIST_REMOVE(directory, entry);
+	server->nr_directories--;
+}
+
+/*
+ * Nobody uses it just now. Returns the one that is to be closed for that, or
+ * NULL. Under directories_mutex.
+ */
+static struct directory *directory_idle(struct server *server,
+					struct directory *directory)
+{
+	struct directory *oldest;
+
+	TAILQ_INSERT_TAIL(&server->idle_directories, directory, older);
+	if (server->nr_directories <= server->max_directories)
+		return NULL;
+	oldest = TAILQ_FIRST(&server->idle_directories);
+	directory_remove(server, oldest);
+	return oldest;
+}
+
+/*
+ * The directory of a handle, opened anew when it was another daemon's or was
+ * closed; directory_put() when it was used.
+ */
 static struct directory *directory_get(struct server *server, fuse_ino_t ino,
 				       uint64_t handle, int *error)
 {
@@ -119,39 +155,63 @@ static struct directory *directory_get(struct server *server, fuse_ino_t ino,
 
 	pthread_mutex_lock(&server->directories_mutex);
 	directory = directory_find(server, handle);
-	if (!directory) {
+	if (directory && !directory->nr_users) {
+		TAILQ_REMOVE(&server->idle_directories, directory, older);
+	} else if (!directory) {
 		directory = directory_open(server, ino, error);
 		if (directory) {
 			directory->handle = handle;
 			directory_add(server, directory);
 		}
 	}
+	if (directory)
+		directory->nr_users++;
 	pthread_mutex_unlock(&server->directories_mutex);
 	return directory;
 }
 
-/* Takes a directory out of the list; NULL when it is not there. */
-static struct directory *directory_take(struct server *server, uint64_t handle)
+static void directory_put(struct server *server, struct directory *directory)
+{
+	struct directory *oldest = NULL;
+
+	pthread_mutex_lock(&server->directories_mutex);
+	if (!--directory->nr_users)
+		oldest = directory_idle(server, directory);
+	pthread_mutex_unlock(&server->directories_mutex);
+	if (oldest)
+		directory_close(oldest);
+}
+
+/* Nobody has the handle any more, nor is it in use. */
+static void directory_forget(struct server *server, uint64_t handle)
 {
 	struct directory *directory;
 
 	pthread_mutex_lock(&server->directories_mutex);
 	directory = directory_find(server, handle);
-	if (directory)
-		LIST_REMOVE(directory, entry);
+	if (directory && !directory->nr_users)
+		directory_remove(server, directory);
+	else
+		directory = NULL;
 	pthread_mutex_unlock(&server->directories_mutex);
-	return directory;
+	if (directory)
+		directory_close(directory);
+}
+
+void directories_open(struct server *server)
+{
+	TAILQ_INIT(&server->idle_directories);
+	server->max_directories = descriptors_share();
+	pthread_mutex_init(&server->directories_mutex, NULL);
 }
 
 void directories_close(struct server *server)
 {
-	for (unsigned i = 0; i < SERVER_NR_BUCKETS; i++) {
-		struct directory *directory;
+	struct directory *directory;
 
-		while ((directory = LIST_FIRST(&server->directories[i]))) {
-			LIST_REMOVE(directory, entry);
-			directory_close(directory);
-		}
+	while ((directory = TAILQ_FIRST(&server->idle_directories))) {
+		directory_remove(server, directory);
+		directory_close(directory);
 	}
 }
 
@@ -171,23 +231,20 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->cache_readdir = directory->stream &&
 			    is_quiet(dirfd(directory->stream));
 	fi->keep_cache = fi->cache_readdir;
+	directory->nr_users = 1;
 	pthread_mutex_lock(&server->directories_mutex);
 	directory_add(server, directory);
 	pthread_mutex_unlock(&server->directories_mutex);
-	if (reply_open(req, fi) == -ENOENT) {
-		directory_take(server, directory->handle);
-		directory_close(directory);
-	}
+	directory_put(server, directory);
+	if (reply_open(req, fi) == -ENOENT)
+		directory_forget(server, fi->fh);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct directory *directory = directory_take(server_of(req), fi->fh);
-
 	(void) ino;
 	loop_reached();
-	if (directory)
-		directory_close(directory);
+	directory_forget(server_of(req), fi->fh);
 	reply_err(req, 0);
 }
 
@@ -316,6 +373,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		size = MAX_LIST_BYTES;
 	buffer = malloc(size);
 	if (!buffer) {
+		directory_put(server, directory);
 		reply_err(req, ENOMEM);
 		return;
 	}
@@ -323,6 +381,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	seek(directory, offset);
 	used = fill_entries(req, directory, buffer, size, plus, &error);
 	pthread_mutex_unlock(&directory->mutex);
+	/* before the reply, after which it may be released */
+	directory_put(server, directory);
 	if (error && !used)
 		reply_err(req, error);
 	else if (reply_buf(req, buffer, used) == -ENOENT)

@@ -171,10 +171,10 @@ int server_run(const struct server_config *config)
 		.calls_fewer = PTHREAD_COND_INITIALIZER,
 		.calls = LIST_HEAD_INITIALIZER(server.calls),
 		.policies_mutex = PTHREAD_MUTEX_INITIALIZER,
-		.directories_mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
 	int ret;
 
+	directories_open(&server);
 	ignore_signals();
 	ret = creds_thread_init();
 	if (ret)

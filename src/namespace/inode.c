@@ -11,6 +11,7 @@
  */
 #include "namespace/inode.h"
 
+#include "base/descriptors.h"
 #include "namespace/index.h"
 #include "namespace/journal.h"
 #include "namespace/mapped.h"
@@ -29,6 +30,8 @@ struct inodes {
 	pthread_mutex_t mutex; /* the index, lookup counts */
 	struct inode_index index;
 	struct mapped *mapped; /* files that are mapped and were forgotten */
+	unsigned nr_kept;      /* that mutex; fds kept of other than files */
+	unsigned max_kept;
 	pthread_mutex_t locks[NR_LOCKS]; /* inode_lock(), by slot */
 };
 
@@ -190,6 +193,8 @@ static void record_end(struct inodes *inodes, uint32_t slot,
 	forgotten->was_opened = inodes->index.inodes[slot].was_opened;
 	index_remove(&inodes->index, slot);
 	forgotten->fd = inode_reset(inodes, slot);
+	if (forgotten->fd >= 0 && !S_ISREG(record->mode))
+		inodes->nr_kept--;
 	if (forgotten->backing_id) {
 		journal_set(&record->backing_id, 0);
 		journal_set_closing(forgotten->backing_id);
@@ -279,6 +284,21 @@ int inodes_next_file(struct inodes *inodes, uint64_t *cursor, uint64_t *ino)
 	return ret;
 }
 
+/*
+ * Whether there is room for one more fd. What users have removed and still open
+ * may be any number: of other than files the rest has its attributes in the
+ * table, as it would have when this process died. Under the index's mutex.
+ */
+static bool may_keep(struct inodes *inodes, const struct stat *st)
+{
+	if (S_ISREG(st->st_mode))
+		return true;
+	if (inodes->nr_kept >= inodes->max_kept)
+		return false;
+	inodes->nr_kept++;
+	return true;
+}
+
 void inode_unlinked(struct inodes *inodes, int fd)
 {
 	struct backing_handle handle;
@@ -295,7 +315,8 @@ void inode_unlinked(struct inodes *inodes, int fd)
 		struct inode *inode = &inodes->index.inodes[slot];
 
 		pthread_mutex_lock(&inodes->locks[slot % NR_LOCKS]);
-		if (inode->fd < 0 && !atomic_load(&record->backing_id)) {
+		if (inode->fd < 0 && !atomic_load(&record->backing_id) &&
+		    may_keep(inodes, &st)) {
 			inode->fd = fd;
 			fd = -1;
 		}
@@ -370,6 +391,7 @@ int inodes_open(struct inodes **out, struct table *table, int root_fd)
 		return -ENOMEM;
 	inodes->table = table;
 	inodes->root_fd = root_fd;
+	inodes->max_kept = descriptors_share();
 	ret = mapped_open(&inodes->mapped, root_fd);
 	if (ret)
 		goto err_free;

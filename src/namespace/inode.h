@@ -92,7 +92,8 @@ int inodes_next_file(struct inodes *inodes, uint64_t *cursor, uint64_t *ino);
 /*
  * To be called after a name of the inode was removed: when that was the last
  * one, the kernel still knows the inode and no backing id holds it, fd is kept,
- * for a handle alone would not keep it alive. Takes fd over in every case.
+ * for a handle alone would not keep it alive. Of other than files, no more than
+ * descriptors_share() are. Takes fd over in every case.
  */
 void inode_unlinked(struct inodes *inodes, int fd);
 

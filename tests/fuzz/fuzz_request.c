@@ -130,7 +130,7 @@ static void mount_open(void)
 	};
 	pthread_mutex_init(&server->calls_mutex, NULL);
 	pthread_cond_init(&server->calls_fewer, NULL);
-	pthread_mutex_init(&server->directories_mutex, NULL);
+	directories_open(server);
 	fuzz_must(!server_open_session(server));
 	journal_use(table_journal(me.table), false);
 }

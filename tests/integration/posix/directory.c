@@ -282,6 +282,74 @@ static void small_buffers(void)
 		  ENOTDIR);
 }
 
+#define NR_OPEN 1500 /* more than anybody would hold for others */
+
+static void may_open_many(void)
+{
+	struct rlimit limit = { 2 * NR_OPEN, 2 * NR_OPEN };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		SKIP("no more than %d files may be open", NR_OPEN);
+}
+
+/* Goes on reading a directory, as far as a buffer goes; the entries in it. */
+static int read_some(int fd, size_t room)
+{
+	char buffer[4096];
+	long got = MUST(syscall(SYS_getdents64, fd, buffer, room));
+	int nr = 0;
+
+	for (long at = 0; at < got; nr++)
+		at += *(unsigned short *) (buffer + at + 16);
+	return nr;
+}
+
+static void many_open(void)
+{
+	static int fds[NR_OPEN], read[NR_OPEN];
+	int nr;
+
+	may_open_many();
+	make_many("dir", 30);
+	for (int i = 0; i < NR_OPEN; i++) {
+		fds[i] = MUST(open("dir", O_RDONLY | O_DIRECTORY));
+		read[i] = read_some(fds[i], 256);
+	}
+	/* there is room for whatever others do */
+	make_file("other", 0600, "content");
+	CHECK(file_is("other", "content"));
+	CHECK_EQ(count_entries("dir"), 30);
+	for (int i = 0; i < NR_OPEN; i++) {
+		CHECK(read[i] > 0 && read[i] < 32);
+		while ((nr = read_some(fds[i], 4096)))
+			read[i] += nr;
+		CHECK_EQ(read[i], 32);
+		MUST(close(fds[i]));
+	}
+}
+
+static void many_removed(void)
+{
+	static int fds[NR_OPEN];
+	struct stat st;
+
+	may_open_many();
+	for (int i = 0; i < NR_OPEN; i++) {
+		MUST(mkdir("dir", 0700));
+		fds[i] = MUST(open("dir", O_PATH | O_DIRECTORY));
+		CHECK_OK(rmdir("dir"));
+	}
+	make_file("other", 0600, "content");
+	CHECK(file_is("other", "content"));
+	for (int i = 0; i < NR_OPEN; i++) {
+		CHECK_OK(fstat(fds[i], &st));
+		CHECK_MODE(st.st_mode, S_IFDIR | 0700);
+		CHECK_EQ(st.st_nlink, 0);
+		CHECK_ERR(openat(fds[i], "x", O_CREAT | O_RDWR, 0600), ENOENT);
+		MUST(close(fds[i]));
+	}
+}
+
 static const struct posix_test tests[] = {
 	T(types_and_inodes),
 	T(dot_entries),
@@ -293,6 +361,8 @@ static const struct posix_test tests[] = {
 	T(positions),
 	T(changes_are_seen),
 	T(small_buffers),
+	T(many_open),
+	T(many_removed),
 };
 
 POSIX_MAIN(tests)
