@@ -70,3 +70,8 @@ void oom_unprotect(void)
 	if (before[0])
 		write_own(before);
 }
+
+void oom_offer(void)
+{
+	write_own("1000"); /* OOM_SCORE_FIRST */
+}

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#define OOM_SCORE_FIRST	   1000
 #define OOM_SCORE_NEVER	   (-1000)
 #define OOM_SCORE_SELDOM   (-900) /* only who has nine tenths of the memory */
 
@@ -22,6 +23,13 @@ int oom_protect(int score);
  * with threads.
  */
 void oom_unprotect(void);
+
+/*
+ * Makes the calling process the first to be chosen, which takes no privilege:
+ * for one that allocates for somebody else, and whose end undoes what it has
+ * done. Makes only system calls.
+ */
+void oom_offer(void);
 
 /* oom_score_adj of a process, 0: of the calling one. Returns 0 or a negative errno. */
 int oom_score_of(pid_t pid, int *score);

@@ -132,6 +132,9 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_err(req, 0);
 }
 
+/* That takes more memory than what comes and goes all the time. */
+#define MUCH_BYTES (16 << 20)
+
 struct fallocate_args {
 	int fd;
 	int mode;
@@ -194,6 +197,23 @@ static int do_fallocate(void *arg)
 }
 
 /*
+ * The daemon is killed last where memory ends, and the caller cannot be while it
+ * waits: others would be. So what is much is allocated by a process that can be,
+ * and undoes it then. It is not split into parts: it would not be undone as a
+ * whole.
+ */
+static int allocate_apart(struct fallocate_args *args)
+{
+	int ret;
+
+	if (args->mode & ~FALLOC_FL_KEEP_SIZE || args->length < MUCH_BYTES)
+		return do_fallocate(args);
+	ret = charge_run(NULL, -1, args->fd, do_fallocate, args);
+	/* there cannot be one more process */
+	return ret == -EAGAIN ? do_fallocate(args) : ret;
+}
+
+/*
  * What an fallocate allocates is charged to the caller's cgroup, as if the
  * caller had done it itself on a tmpfs; else a container could escape its limit
  * this way (FACTS H4).
@@ -210,7 +230,7 @@ static int fallocate_for(fuse_req_t req, struct fallocate_args *args)
 		group = -1;
 	}
 	do {
-		ret = group < 0 ? do_fallocate(args) :
+		ret = group < 0 ? allocate_apart(args) :
 				  charge_run(charge, group, args->fd,
 					     do_fallocate, args);
 	} while (room_may_come(server_of(req), ret));

@@ -339,8 +339,8 @@ static _Noreturn void child_run(const struct child *child)
 	int ret;
 
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	/* or at the group's limit somebody else in it would be killed */
-	oom_unprotect();
+	/* or where memory ends somebody who asked for nothing would be killed */
+	oom_offer();
 	if (child->procs >= 0 && write(child->procs, "0", 1) != 1)
 		_exit(errno == EIO ? EINVAL : errno);
 	/* above all the FUSE device must not outlive the daemon in here */
@@ -369,7 +369,9 @@ int charge_run(struct charge *charge, int group, int keep_fd,
 	long pid;
 	int ret;
 
-	if (charge->version == 2) {
+	if (group < 0) {
+		/* it stays where this process is */
+	} else if (charge->version == 2) {
 		args.flags = CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t) group;
 	} else {

@@ -47,10 +47,19 @@ static void test_protect(void **state)
 	assert_int_equal(score(), 800);
 }
 
+/* Whatever it was, and without any privilege. */
+static void test_offer(void **state)
+{
+	(void) state;
+	oom_offer();
+	assert_int_equal(score(), OOM_SCORE_FIRST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_protect),
+		cmocka_unit_test(test_offer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
