@@ -115,6 +115,11 @@ void index_remove(struct inode_index *index, uint32_t slot)
 
 void index_give_back(struct inode_index *index, uint32_t slot)
 {
+	const struct table_record *record = table_record(index->table, slot);
+
+	/* its numbers are used up: a nodeid never comes twice */
+	if (atomic_load(&record->state) >> 32 == UINT32_MAX)
+		return;
 	index->inodes[slot].chain = index->free_slot;
 	index->free_slot = slot;
 }

@@ -70,6 +70,8 @@ static void carry_out(struct journal_slot *slot, uint64_t nr)
 		atomic_store(word, slot->changes[i].value);
 	}
 	atomic_store(&slot->nr_changes, 0);
+	/* the next transaction is written down by ordinary stores: after this */
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 void journal_commit(void)
@@ -220,6 +222,7 @@ void journal_clear(struct journal_slot *slot)
 	atomic_store(&slot->before, 0);
 	atomic_store(&slot->opened, 0);
 	atomic_store(&slot->nr_counts, 0);
+	atomic_signal_fence(memory_order_seq_cst);
 	/* the length of a request comes first in it */
 	memset(slot->request, 0, sizeof(uint64_t));
 	atomic_signal_fence(memory_order_seq_cst);

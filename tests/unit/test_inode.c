@@ -129,6 +129,30 @@ static void test_nodeids_never_repeat(void **state)
 	close(fd);
 }
 
+/* A slot whose numbers are used up is used no more, not by another daemon. */
+static void test_numbers_end(void **state)
+{
+	struct fixture *f = *state;
+	int fd = new_inode();
+	uint64_t nodeid = intern(f->inodes, fd);
+	struct table_record *record = inode_record(f->inodes, nodeid);
+
+	assert_int_equal((uint32_t) nodeid, 2);
+	inode_forget(f->inodes, nodeid, 1);
+	atomic_store(&record->state,
+		     (uint64_t) (UINT32_MAX - 1) << 32 | TABLE_FREE);
+	nodeid = intern(f->inodes, fd);
+	assert_int_equal(nodeid, (uint64_t) (UINT32_MAX - 1) << 32 | 2);
+	inode_forget(f->inodes, nodeid, 1);
+	assert_int_equal(intern(f->inodes, fd), 3);
+	inode_forget(f->inodes, 3, 1);
+	inodes_close(f->inodes);
+	assert_int_equal(inodes_open(&f->inodes, f->table, f->root_fd), 0);
+	assert_int_equal(intern(f->inodes, fd), UINT64_C(1) << 32 | 3);
+	assert_int_equal(intern(f->inodes, f->memfd), 4);
+	close(fd);
+}
+
 static void test_nonsense_nodeids_are_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -242,6 +266,7 @@ int main(void)
 		TEST(test_one_inode_has_one_nodeid),
 		TEST(test_last_forget_forgets),
 		TEST(test_nodeids_never_repeat),
+		TEST(test_numbers_end),
 		TEST(test_nonsense_nodeids_are_nothing),
 		TEST(test_index_is_rebuilt),
 		TEST(test_unlinked_inode_is_pinned),
