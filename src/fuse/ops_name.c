@@ -101,6 +101,12 @@ static int make(int parent_fd, const struct making *making)
 	return ret ? -errno : 0;
 }
 
+/*
+ * In an append-only directory this fails, and the log has it. To make the inode
+ * without a name first would cost each creation two more calls, and there are
+ * none of that kind for directories; to take the flag away for the moment would
+ * let others remove what they may not, and for ever if this process died then.
+ */
 void name_unmake(int parent_fd, const char *name, bool is_dir)
 {
 	if (unlinkat(parent_fd, name, is_dir ? AT_REMOVEDIR : 0))
