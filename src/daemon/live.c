@@ -289,6 +289,25 @@ static void hold(struct live *live, char **options)
 	report_send(live->report_fd, REPORT_OPTIONS, live->options);
 }
 
+/* Carries a change out that was understood. */
+static int apply(struct live *live, struct change *change, char *error,
+		 size_t error_size)
+{
+	int ret = carry_out(live, change, error, error_size);
+
+	if (!ret)
+		hold(live, &change->options);
+	return ret;
+}
+
+static void free_change(struct change *change)
+{
+	options_free(&change->asked);
+	free(change->options);
+	free(change->settings);
+	free(change->tmpfs);
+}
+
 int live_remount(void *arg, const char *list, char *error, size_t error_size)
 {
 	struct change change = { 0 };
@@ -299,13 +318,8 @@ int live_remount(void *arg, const char *list, char *error, size_t error_size)
 	snprintf(error, error_size, "not enough memory");
 	ret = take_list(live, &change, list, error, error_size);
 	if (!ret)
-		ret = carry_out(live, &change, error, error_size);
-	if (!ret)
-		hold(live, &change.options);
-	options_free(&change.asked);
-	free(change.options);
-	free(change.settings);
-	free(change.tmpfs);
+		ret = apply(live, &change, error, error_size);
+	free_change(&change);
 	return ret;
 }
 
@@ -326,13 +340,9 @@ int live_set(void *arg, const char *list, char *error, size_t error_size)
 	while (!ret && (name = optstr_next(&cursor, &value)))
 		ret = optstr_set(&change.options, name, value);
 	if (!ret)
-		ret = carry_out(live, &change, error, error_size);
-	if (!ret)
-		hold(live, &change.options);
+		ret = apply(live, &change, error, error_size);
 out_free:
-	free(change.options);
-	free(change.settings);
-	free(change.tmpfs);
+	free_change(&change);
 	free(text);
 	return ret;
 }

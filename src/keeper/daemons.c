@@ -129,12 +129,14 @@ bool keeper_take_report(struct keeper *keeper)
 	case REPORT_OPTIONS:
 		free(keeper->daemon_options);
 		keeper->daemon_options = text;
+		text = NULL;
 		keeper_save(keeper);
-		return true;
+		break;
 	case REPORT_ERROR:
 		free(keeper->last_error);
 		keeper->last_error = text;
-		return true;
+		text = NULL;
+		break;
 	case REPORT_UPGRADE:
 		on_upgrade(keeper, passed_fd);
 		passed_fd = -1;
