@@ -7,6 +7,7 @@
 # sanitized
 . "${0%/*}/lib.sh"
 . "${0%/*}/app.inc"
+. "${0%/*}/manager.inc"
 
 survival()
 {
@@ -100,10 +101,6 @@ mount_start size=64M,anchor
 mount_stop
 
 echo "with an fd store another keeper goes on"
-wait_ready() # NUMBER
-{
-	[ "$(grep -c ^ready "$HT_DIR/manager")" -ge "$1" ]
-}
 # The keeper hears of a setting from the daemon, which has answered before.
 is_saved() # OPTION
 {
@@ -116,11 +113,7 @@ keeper_is_new() # OLD
 
 	keeper=$(mount_keeper) && [ "$keeper" != "$1" ]
 }
-mkdir -p "$MNT"
-"$HT_BUILD/tests/integration/manager" "$HT_DIR/notify" "$HUGETMPFS" -f \
-	-o size=64M,recover=off "$MNT" >"$HT_DIR/manager" 2>"$HT_DIR/log" &
-manager=$!
-wait_for 20 wait_ready 1
+manager_start size=64M,recover=off
 assert_eq "$(survival)" fd_store "survival"
 dd if=/dev/urandom of="$MNT/file" bs=1M count=8 status=none
 sum=$(md5sum <"$MNT/file")
@@ -139,7 +132,7 @@ for i in 2 3 4; do
 		kill -KILL "$keeper"
 	fi
 	(mkdir "$MNT/waited" && rmdir "$MNT/waited")
-	wait_for 20 wait_ready $i
+	wait_for 20 manager_was_ready $i
 	assert keeper_is_new "$keeper"
 	assert_eq "$(md5sum <"$MNT/file")" "$sum" "content after $i"
 	[ -e "/proc/self/fd/8" ] && echo content >&8
@@ -157,16 +150,12 @@ keeper=$(mount_keeper)
 mount_kill
 assert_status 2 ls "$MNT"
 kill -KILL "$keeper"
-wait_for 20 wait_ready 5
+wait_for 20 manager_was_ready 5
 assert_eq "$(md5sum <"$MNT/file")" "$sum" "content"
 assert_eq "$(awk -v mnt="$MNT" '$5 == mnt' /proc/self/mountinfo | wc -l)" 1 \
 	"mounts there"
 
 echo "a manager that wants it to end has it detached while it is in use"
-is_stored() # NUMBER
-{
-	[ "$(grep ^stored "$HT_DIR/manager" | tail -n 1)" = "stored $1" ]
-}
 is_not_mounted()
 {
 	! mount_is_there
@@ -175,10 +164,10 @@ exec 8<"$MNT/file"
 keeper=$(mount_keeper)
 kill -TERM "$keeper"
 wait_for 60 is_not_mounted
-wait_for 60 is_stored 0
+wait_for 60 manager_stores 0
 assert_eq "$(md5sum <&8)" "$sum" "content of the open file"
 assert kill -0 "$keeper"
 exec 8<&-
-wait "$manager"
+wait "$MANAGER"
 assert_eq "$(tail -n 1 "$HT_DIR/manager")" "ended 0" "last word"
-assert_eq "$(grep ^stored "$HT_DIR/manager" | tail -n 1)" "stored 0" "store"
+assert manager_stores 0

@@ -30,17 +30,11 @@
 #include <hugetmpfs/ioctl.h>
 
 #include "must.h"
+#include "steps.h"
 #include "takeover.h"
 #include "traced.h"
 
-#define QUIET_MS 15 /* nobody works on the operation any more */
-
-static struct {
-	int keeper;
-	pid_t daemon; /* the one that is traced */
-	pid_t actor; /* who does the operation; 0 when it has ended */
-	int result;  /* its wait status then */
-} me;
+static int keeper;
 
 static void die(const char *what)
 {
@@ -323,91 +317,24 @@ static uint64_t now_ms(void)
 	return takeover_now_us() / 1000;
 }
 
-/*
- * Lets the daemon go on, up to the step with this number. False when there were
- * not so many.
- */
-static bool go_to_step(unsigned step)
-{
-	struct __ptrace_syscall_info info;
-	uint64_t last = now_ms();
-	unsigned nr = 0;
-	int status;
-	pid_t tid;
-
-	while (me.actor || now_ms() < last + QUIET_MS) {
-		tid = waitpid(-1, &status, __WALL | WNOHANG);
-		if (tid <= 0) {
-			usleep(50);
-			continue;
-		}
-		if (tid == me.actor) {
-			me.actor = 0;
-			me.result = status;
-			continue;
-		}
-		if (!WIFSTOPPED(status))
-			continue;
-		if (WSTOPSIG(status) == (SIGTRAP | 0x80) &&
-		    traced_is_step(traced_thread_of(tid), &info)) {
-			last = now_ms();
-			if (nr++ == step)
-				return true;
-		}
-		traced_go_on(tid, status);
-	}
-	return false;
-}
-
-static void kill_daemon(void)
-{
-	pid_t tid;
-	int status;
-
-	kill(me.daemon, SIGKILL);
-	/* its keeper hears of it when all that was traced has been reaped */
-	do {
-		tid = waitpid(-1, &status, __WALL);
-		must(tid > 0);
-		if (tid == me.actor) {
-			me.actor = 0;
-			me.result = status;
-		}
-	} while (tid != me.daemon || WIFSTOPPED(status));
-}
-
-static bool actor_succeeds(void)
-{
-	int status;
-
-	while (me.actor) {
-		pid_t pid = waitpid(me.actor, &status, 0);
-
-		if (pid == me.actor) {
-			me.result = status;
-			me.actor = 0;
-		}
-	}
-	return !me.result;
-}
-
 /* False when the operation had ended before it came to this step. */
 static bool run(unsigned operation, unsigned step)
 {
 	uint64_t began = now_ms();
+	struct steps steps = { 0 };
 	bool has_step;
 
 	prepare();
-	me.daemon = takeover_daemon_of(me.keeper);
-	traced_begin(me.daemon);
-	me.actor = fork();
-	if (!me.actor) {
+	steps.daemon = takeover_daemon_of(keeper);
+	traced_begin(steps.daemon);
+	steps.actor = fork();
+	if (!steps.actor) {
 		operations[operation].act();
 		_exit(0);
 	}
-	has_step = go_to_step(step);
-	kill_daemon();
-	if (!actor_succeeds()) {
+	has_step = steps_go_to(&steps, step);
+	steps_kill(&steps, steps.daemon);
+	if (!steps_actor_succeeds(&steps)) {
 		fprintf(stderr, "%s, killed at step %u: see above\n",
 			operations[operation].name, step);
 		exit(1);
@@ -427,7 +354,7 @@ int main(int argc, char **argv)
 		return 2;
 	stride = (unsigned) atoi(argv[3]);
 	must(stride > 0);
-	me.keeper = atoi(argv[1]);
+	keeper = atoi(argv[1]);
 	if (chdir(argv[2]))
 		die(argv[2]);
 	umask(0);
@@ -440,5 +367,5 @@ int main(int argc, char **argv)
 	printf("%u kills\n", total);
 	if (chdir("/"))
 		die("/");
-	return takeover_tables_are_empty(me.keeper) ? 0 : 1;
+	return takeover_tables_are_empty(keeper) ? 0 : 1;
 }
