@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "backing/backing.h"
 #include "base/optstr.h"
@@ -19,6 +20,9 @@
 #include "daemon/options.h"
 #include "keeper/report.h"
 #include "recovery/recovery.h"
+
+/* Below what clients have patience for. */
+#define KEEPER_TIMEOUT_MS 20000
 
 struct live {
 	char *options;
@@ -280,23 +284,48 @@ static int carry_out(struct live *live, struct change *change, char *error,
 	return ret;
 }
 
-/* Makes *options those that hold, and tells the keeper. */
-static void hold(struct live *live, char **options)
+/*
+ * Makes *options those that hold, and has the keeper write them down: who is told
+ * that this is done may count on it, whatever dies next.
+ */
+static int hold(struct live *live, char **options, int answer_fd, char *error,
+		size_t error_size)
 {
+	int ret;
+
 	free(live->options);
 	live->options = *options;
 	*options = NULL;
-	report_send(live->report_fd, REPORT_OPTIONS, live->options);
+	ret = report_send_fd(live->report_fd, REPORT_OPTIONS, live->options,
+			     answer_fd);
+	if (!ret)
+		ret = report_answer_wait(answer_fd, KEEPER_TIMEOUT_MS);
+	if (ret)
+		snprintf(error, error_size, "it is changed, but may get lost: "
+			 "the keeper, process %d, has not written it down: %s",
+			 (int) getppid(), strerror(-ret));
+	return ret;
 }
 
-/* Carries a change out that was understood. */
+/*
+ * Carries a change out that was understood. What may be missing for it is there
+ * before anything is changed.
+ */
 static int apply(struct live *live, struct change *change, char *error,
 		 size_t error_size)
 {
-	int ret = carry_out(live, change, error, error_size);
+	int answer_fd = report_answer_open(), ret;
 
+	if (answer_fd < 0) {
+		snprintf(error, error_size, "cannot ask the keeper: %s",
+			 strerror(-answer_fd));
+		return answer_fd;
+	}
+	ret = carry_out(live, change, error, error_size);
 	if (!ret)
-		hold(live, &change->options);
+		ret = hold(live, &change->options, answer_fd, error,
+			   error_size);
+	close(answer_fd);
 	return ret;
 }
 

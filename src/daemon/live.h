@@ -26,7 +26,9 @@ char *live_options(void *live);
 
 /*
  * Changes those in the list. All or nothing, unless memory is too short to
- * start threads for more recoveries. An option that cannot change is
+ * start threads for more recoveries, or the keeper cannot write the change down:
+ * for that it is waited, so what has been changed with 0 holds with any next
+ * daemon and keeper. An option that cannot change is
  * no error when its value is the one that holds: mount(8) repeats what stands
  * in fstab. Returns 0 or a negative errno with a message.
  */

@@ -130,7 +130,7 @@ bool keeper_take_report(struct keeper *keeper)
 		free(keeper->daemon_options);
 		keeper->daemon_options = text;
 		text = NULL;
-		keeper_save(keeper);
+		report_answer(passed_fd, keeper_save(keeper));
 		break;
 	case REPORT_ERROR:
 		free(keeper->last_error);

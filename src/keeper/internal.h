@@ -71,8 +71,11 @@ int keeper_start_daemon(struct keeper *keeper);
 /* keeper.c: the same for what else is to run in its place. */
 struct child_config keeper_daemon_config(const struct keeper *keeper);
 
-/* keeper.c: what a next keeper has to know is written down. */
-void keeper_save(const struct keeper *keeper);
+/*
+ * keeper.c: what a next keeper has to know is written down. Returns 0 or a
+ * negative errno, logged.
+ */
+int keeper_save(const struct keeper *keeper);
 
 /* keeper.c: /dev/fuse is let go of here and in the store: nothing may hang. */
 void keeper_close_mount(struct keeper *keeper);

@@ -117,7 +117,7 @@ err_umount:
 
 /* ---- what outlives this process ---- */
 
-void keeper_save(const struct keeper *keeper)
+int keeper_save(const struct keeper *keeper)
 {
 	const struct saved saved = {
 		.mountpoint = (char *) mountpoint_of(keeper),
@@ -139,6 +139,7 @@ void keeper_save(const struct keeper *keeper)
 	if (ret)
 		log_error("cannot write down what a next keeper has to know of "
 			  "%s: %s", mountpoint_of(keeper), strerror(-ret));
+	return ret;
 }
 
 void keeper_close_mount(struct keeper *keeper)

@@ -6,11 +6,16 @@
 #include "keeper/report.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* A report that is lost is not asked for: a want of memory may pass. */
 #define SEND_TRIES    1000
@@ -118,4 +123,43 @@ int report_receive(int fd, char **text, int *passed)
 	memmove(packet, packet + 1, (size_t) length);
 	*text = packet;
 	return kind;
+}
+
+/*
+ * An answer is the number of an eventfd: there is room for it beforehand, so who
+ * answers needs no memory and waits for nobody.
+ */
+int report_answer_open(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int report_answer_wait(int fd, int timeout_ms)
+{
+	uint64_t end_ns = clock_now_ns() +
+			  (uint64_t) timeout_ms * CLOCK_NS_PER_MS;
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	uint64_t number, now_ns;
+
+	for (;;) {
+		if (read(fd, &number, sizeof(number)) == sizeof(number))
+			return 1 - (int) number;
+		now_ns = clock_now_ns();
+		if (now_ns >= end_ns)
+			return -ETIMEDOUT;
+		timeout_ms = (int) ((end_ns - now_ns) / CLOCK_NS_PER_MS) + 1;
+		/* it comes all the same when the kernel is short of memory */
+		if (poll(&pollfd, 1, timeout_ms) < 0)
+			usleep(SEND_PAUSE_US);
+	}
+}
+
+void report_answer(int fd, int error)
+{
+	const uint64_t number = (uint64_t) (1 - error);
+
+	while (fd >= 0 && write(fd, &number, sizeof(number)) < 0 && errno == EINTR)
+		;
 }

@@ -12,7 +12,9 @@
 
 enum report_kind {
 	REPORT_READY,	/* requests are served; the version of the program */
-	REPORT_OPTIONS,	/* the options that hold now, for a next daemon */
+	REPORT_OPTIONS,	/* the options that hold now, for a next daemon; with the
+			 * fd at which the daemon waits until they are written
+			 * down, for a next keeper */
 	REPORT_ERROR,	/* why it does not come up, for --attach */
 	REPORT_UPGRADE,	/* with the connection of who asks for an upgrade; the
 			 * keeper answers it */
@@ -36,5 +38,23 @@ int report_send_parts(int fd, const struct iovec *parts, size_t nr, int passed);
  * when the other end is closed, or another negative errno.
  */
 int report_receive(int fd, char **text, int *passed);
+
+/*
+ * The answer to a report: an fd to be sent with it, for the caller to close.
+ * Returns a negative errno without one.
+ */
+int report_answer_open(void);
+
+/*
+ * Waits for it: returns what the keeper has answered, or -ETIMEDOUT when that
+ * has not answered in time.
+ */
+int report_answer_wait(int fd, int timeout_ms);
+
+/*
+ * Answers once, 0 or a negative errno; -1 as fd: nobody waits. The fd stays the
+ * caller's.
+ */
+void report_answer(int fd, int error);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define MAX_THREADS 512
+#define LAST_THREAD "control" /* that a daemon starts */
 #define REQUEST_BYTES 40 /* the least that a request has */
 
 static struct {
@@ -39,12 +40,11 @@ struct traced_thread *traced_thread_of(pid_t tid)
 	return &traced.threads[traced.nr_threads++];
 }
 
-/* Whether the daemon has the thread that it starts last. */
-static bool is_complete(pid_t daemon)
+pid_t traced_find(pid_t daemon, const char *name)
 {
-	char path[400], name[32];
+	char path[400], comm[32];
 	struct dirent *entry;
-	bool found = false;
+	pid_t tid = 0;
 	DIR *stream;
 	FILE *file;
 
@@ -52,18 +52,18 @@ static bool is_complete(pid_t daemon)
 	stream = opendir(path);
 	if (!stream)
 		die(path);
-	while (!found && (entry = readdir(stream))) {
+	while (!tid && (entry = readdir(stream))) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm",
 			 (int) daemon, entry->d_name);
 		file = fopen(path, "re");
 		if (!file)
 			continue;
-		found = fgets(name, sizeof(name), file) &&
-			!strcmp(name, "control\n");
+		if (fscanf(file, "%31s", comm) == 1 && !strcmp(comm, name))
+			tid = atoi(entry->d_name);
 		fclose(file);
 	}
 	closedir(stream);
-	return found;
+	return tid;
 }
 
 void traced_begin(pid_t daemon)
@@ -74,7 +74,7 @@ void traced_begin(pid_t daemon)
 	DIR *stream;
 
 	/* one that takes over answers before it has all its threads */
-	while (!is_complete(daemon))
+	while (!traced_find(daemon, LAST_THREAD))
 		usleep(1000);
 	traced.daemon = daemon;
 	traced.nr_threads = 0;

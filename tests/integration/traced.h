@@ -15,11 +15,15 @@
 
 struct traced_thread {
 	pid_t tid;
-	bool serves; /* has received a request since traced_begin() */
+	bool serves; /* has received a request since traced_begin(), or a test
+		      * says so */
 	long number; /* of the system call that it is in */
 	int failing; /* traced_fail(): the errno, 0 when it goes on as usual */
 	bool carried_out; /* it fails after it was carried out */
 };
+
+/* The thread of a daemon with this name; 0 when there is none. */
+pid_t traced_find(pid_t daemon, const char *name);
 
 /*
  * Traces all threads of this process, and those that they start, until the

@@ -82,6 +82,25 @@ static void test_report_with_fd(void **state)
 	close(pair[1]);
 }
 
+static void test_report_answered(void **state)
+{
+	const int errors[] = { 0, -ENOSPC, -ENOMEM };
+	int fd = report_answer_open();
+
+	(void) state;
+	assert_true(fd >= 0);
+	assert_int_equal(report_answer_wait(fd, 0), -ETIMEDOUT);
+	assert_int_equal(report_answer_wait(fd, 10), -ETIMEDOUT);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		report_answer(fd, errors[i]);
+		assert_int_equal(report_answer_wait(fd, 60000), errors[i]);
+	}
+	assert_int_equal(report_answer_wait(fd, 0), -ETIMEDOUT);
+	/* nobody waits */
+	report_answer(-1, 0);
+	close(fd);
+}
+
 static void test_report_to_nobody(void **state)
 {
 	int pair[2];
@@ -227,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_report_with_fd),
+		cmocka_unit_test(test_report_answered),
 		cmocka_unit_test(test_report_to_nobody),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_saved),
