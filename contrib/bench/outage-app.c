@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "integration/daemon.h"
 
 #define NAME_BYTES 32
 #define NR_OPEN	   1000 /* at most */
@@ -47,22 +48,6 @@ static void make_files(int dir, unsigned nr)
 		if (i % step)
 			close(fd);
 	}
-}
-
-/* The keeper's only child. 0 when it has none at this moment. */
-static pid_t daemon_of(int keeper)
-{
-	char path[64];
-	int pid = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", keeper, keeper);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%d", &pid) != 1)
-		pid = 0;
-	if (file)
-		fclose(file);
-	return pid;
 }
 
 static void ask(int dir, unsigned i)

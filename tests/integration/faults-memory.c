@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "fake/memory.h"
 #include "takeover.h"
 
@@ -126,9 +127,9 @@ int main(int argc, char **argv)
 	umask(0);
 	me.memory->who = MEMORY_DAEMON;
 	faults_with_control = true;
-	me.daemon = takeover_daemon_of(keeper);
+	me.daemon = daemon_of(keeper);
 	status = faults_run_all(carry_out, 1);
-	if (takeover_daemon_of(keeper) != me.daemon) {
+	if (daemon_of(keeper) != me.daemon) {
 		fprintf(stderr, "the daemon has ended meanwhile\n");
 		return 1;
 	}

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "takeover.h"
 #include "traced.h"
 
@@ -227,13 +228,13 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	umask(0);
-	daemon = takeover_daemon_of(keeper);
+	daemon = daemon_of(keeper);
 	tracer = fork();
 	if (!tracer)
 		run_all(daemon, atoi(argv[3]));
 	if (waitpid(tracer, &status, 0) != tracer || status)
 		return 1;
-	if (takeover_daemon_of(keeper) != daemon) {
+	if (daemon_of(keeper) != daemon) {
 		fprintf(stderr, "the daemon has ended meanwhile\n");
 		return 1;
 	}

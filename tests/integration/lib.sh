@@ -270,7 +270,8 @@ mount_stop() # [MOUNTPOINT]
 	wait_for 60 is_gone "$keeper"
 }
 
-# Pid of the keeper; mount_daemon: of the daemon, the keeper's only child.
+# Pid of the keeper; mount_daemon: of the daemon, the child of the keeper that leads
+# its own process group, as what daemons leave behind does not.
 mount_keeper() # [MOUNTPOINT]
 {
 	local file
@@ -287,10 +288,17 @@ mount_keeper() # [MOUNTPOINT]
 
 mount_daemon() # [MOUNTPOINT]
 {
-	local keeper
+	local keeper pid group
 
 	keeper=$(mount_keeper "$@")
-	tr -d ' ' <"/proc/$keeper/task/$keeper/children"
+	for pid in $(cat "/proc/$keeper/task/$keeper/children"); do
+		group=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null |
+			cut -d ' ' -f 3) || continue
+		if [ "$group" = "$pid" ]; then
+			echo "$pid"
+			return
+		fi
+	done
 }
 
 # Lets one daemon after the other die, until the keeper gives up and the mount

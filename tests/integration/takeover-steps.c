@@ -29,6 +29,7 @@
 
 #include <hugetmpfs/ioctl.h>
 
+#include "daemon.h"
 #include "must.h"
 #include "steps.h"
 #include "takeover.h"
@@ -325,7 +326,7 @@ static bool run(unsigned operation, unsigned step)
 	bool has_step;
 
 	prepare();
-	steps.daemon = takeover_daemon_of(keeper);
+	steps.daemon = daemon_of(keeper);
 	traced_begin(steps.daemon);
 	steps.actor = fork();
 	if (!steps.actor) {

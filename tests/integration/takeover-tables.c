@@ -30,21 +30,6 @@ uint64_t takeover_now_us(void)
 	return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
-pid_t takeover_daemon_of(int keeper)
-{
-	char path[64];
-	int pid = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", keeper, keeper);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%d", &pid) != 1)
-		pid = 0;
-	if (file)
-		fclose(file);
-	return pid;
-}
-
 /* A duplicate of the keeper's fd whose link in /proc begins with name. */
 static int fd_of(int keeper, const char *name)
 {

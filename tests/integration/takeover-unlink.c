@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "must.h"
 #include "takeover.h"
 #include "traced.h"
@@ -159,14 +160,14 @@ int main(int argc, char **argv)
 	keeper = atoi(argv[1]);
 	must(!chdir(argv[2]));
 	fd = make_both();
-	daemon = takeover_daemon_of(keeper);
+	daemon = daemon_of(keeper);
 	tracer = fork();
 	if (!tracer)
 		remove_both(daemon);
 	must(waitpid(tracer, &status, 0) == tracer && !status);
 	must(!kill(daemon, SIGKILL));
 	look_at_it(fd);
-	must(takeover_daemon_of(keeper) != daemon);
+	must(daemon_of(keeper) != daemon);
 	must(!rmdir("a") && !rmdir("b") && !chdir("/"));
 	return !takeover_tables_are_empty(keeper);
 }

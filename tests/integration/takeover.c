@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "takeover.h"
 
 static struct takeover_shared *shared;
@@ -146,7 +147,7 @@ static unsigned kill_daemons(int keeper, unsigned kills)
 	unsigned done = 0;
 
 	while (done < kills && !has_ended()) {
-		pid = takeover_daemon_of(keeper);
+		pid = daemon_of(keeper);
 		if (!pid || pid == last) {
 			sleep_us(200);
 			continue;

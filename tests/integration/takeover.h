@@ -31,9 +31,6 @@ _Noreturn void takeover_work(struct takeover_shared *shared,
 
 uint64_t takeover_now_us(void);
 
-/* The keeper's child; 0 when it has none just now. */
-pid_t takeover_daemon_of(int keeper);
-
 /*
  * Whether nothing is left in the tables of a mount on which nothing is left.
  * keeper holds them.
