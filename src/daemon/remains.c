@@ -8,7 +8,7 @@
  * takes no signals and waits for the end of the daemon. That lets go of the
  * memory only, so it is gone at once, its descriptors and the lock of the tables
  * with it; the last owner takes the memory apart, at low priority, beside the
- * next daemon.
+ * next daemon. Then it is the keeper's child, which reaps it.
  *
  * No thread of the daemon runs any more by then, nor does the kernel copy
  * anything for one: the tables are free when their lock says so (table_lock()),

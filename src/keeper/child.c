@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,4 +170,33 @@ int child_reap(struct child *child)
 	close(child->report_fd);
 	child->pidfd = child->report_fd = -1;
 	return status;
+}
+
+void child_adopt_orphans(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+static bool is_one_of(pid_t pid, const struct child *const *children, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (children[i]->pidfd >= 0 && children[i]->pid == pid)
+			return true;
+	}
+	return false;
+}
+
+void child_reap_orphans(const struct child *const *children, size_t nr)
+{
+	siginfo_t info;
+
+	for (;;) {
+		/* how to tell that there is none */
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info,
+			   WEXITED | WNOHANG | WNOWAIT | __WALL) ||
+		    !info.si_pid || is_one_of(info.si_pid, children, nr))
+			return;
+		waitid(P_PID, (id_t) info.si_pid, &info, WEXITED | __WALL);
+	}
 }

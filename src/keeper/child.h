@@ -5,6 +5,7 @@
 #ifndef KEEPER_CHILD_H
 #define KEEPER_CHILD_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /* The fds a daemon is started with; it has no others but 0, 1 and 2. */
@@ -69,5 +70,19 @@ int child_start(struct child *child, const struct child_config *config);
 
 /* Reaps an ended daemon. Returns its status as of wait(2). */
 int child_reap(struct child *child);
+
+/*
+ * From here on the calling process is the parent of what its children leave
+ * behind, where otherwise process 1 would be, which in a container may never reap
+ * anything. An end is told by SIGCHLD.
+ */
+void child_adopt_orphans(void);
+
+/*
+ * Reaps those that have ended. The nr children are left alone, and with them, when
+ * one of them has ended, what may have ended after it: to be called again when
+ * that has been reaped. Does not block.
+ */
+void child_reap_orphans(const struct child *const *children, size_t nr);
 
 #endif

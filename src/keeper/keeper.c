@@ -339,7 +339,7 @@ static void on_signal(struct keeper *keeper)
 	struct signalfd_siginfo info;
 
 	if (read(keeper->signal_fd, &info, sizeof(info)) != sizeof(info) ||
-	    info.ssi_signo == SIGHUP)
+	    info.ssi_signo == SIGHUP || info.ssi_signo == SIGCHLD)
 		return;
 	switch (keeper->state) {
 	case KEEPER_STARTING:
@@ -399,6 +399,20 @@ static void wait_for_event(struct keeper *keeper)
 		give_up(keeper);
 }
 
+/*
+ * What dead daemons have left behind (daemon/remains.c), after each event: nobody
+ * waits for that.
+ */
+static void reap_orphans(const struct keeper *keeper)
+{
+	const struct child *const children[] = {
+		&keeper->daemon,
+		&keeper->upgrade.trial,
+	};
+
+	child_reap_orphans(children, sizeof(children) / sizeof(*children));
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
@@ -410,6 +424,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD); /* reap_orphans() */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (fd >= 0)
@@ -432,6 +447,7 @@ static void set_up_process(const struct keeper_config *config)
 		log_warning("cannot change to /: %s", strerror(errno));
 	umask(0);
 	process_set_title("hugetmpfs-keep", "keeper", config->mountpoint);
+	child_adopt_orphans();
 }
 
 int keeper_run(const struct keeper_config *config)
@@ -460,8 +476,10 @@ int keeper_run(const struct keeper_config *config)
 		keeper.result = create_all(&keeper);
 	if (keeper.result)
 		keeper.state = KEEPER_ENDED;
-	while (keeper.state != KEEPER_ENDED)
+	while (keeper.state != KEEPER_ENDED) {
 		wait_for_event(&keeper);
+		reap_orphans(&keeper);
+	}
 	destroy_all(&keeper);
 	return keeper.result;
 }

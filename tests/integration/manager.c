@@ -7,7 +7,8 @@
  *
  * starts the command as systemd starts a service of Type=notify with
  * FileDescriptorStoreMax and Restart=on-failure, and goes on until it ends with
- * exit code 0. Says "ready PID" at each READY=1, "stored NR" when the store
+ * exit code 0. It is the parent of orphans, as systemd's user managers are, but
+ * reaps none, as process 1 of a container may. Says "ready PID" at each READY=1, "stored NR" when the store
  * changes, and "ended STATUS" when the command has ended.
  */
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -156,6 +158,8 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+		die("prctl");
 	socket_fd = listen_at(argv[1]);
 	do {
 		pid = start(argv[1], argv + 2);
