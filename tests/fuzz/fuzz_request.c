@@ -22,6 +22,7 @@
 
 #include "fuse/ops.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/gate.h"
 #include "fuzz/mount.h"
 #include "namespace/creds.h"
 #include "recovery/recovery.h"
@@ -55,48 +56,6 @@ static void no_log(enum fuse_log_level level, const char *format, va_list ap)
 	(void) level;
 	(void) format;
 	(void) ap;
-}
-
-/* ---- when the engine works ---- */
-
-/*
- * The engine works when it is let, so that what a request meets does not depend
- * on the time: while it is held it has begun with the first of what was asked
- * for, and then it finishes all.
- */
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	bool holds;
-	unsigned held;
-} gate = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	   .change = PTHREAD_COND_INITIALIZER };
-
-static void gate_hook(void *arg, enum fake_op op, uint64_t index)
-{
-	(void) arg;
-	(void) index;
-	if (op != FAKE_MAPPERS_FIND)
-		return;
-	pthread_mutex_lock(&gate.lock);
-	gate.held++;
-	while (gate.holds)
-		pthread_cond_wait(&gate.change, &gate.lock);
-	gate.held--;
-	pthread_mutex_unlock(&gate.lock);
-}
-
-/* Whether the engine is at the gate. */
-static bool gate_set(bool holds)
-{
-	bool held;
-
-	pthread_mutex_lock(&gate.lock);
-	gate.holds = holds;
-	pthread_cond_broadcast(&gate.change);
-	held = gate.held > 0;
-	pthread_mutex_unlock(&gate.lock);
-	return held;
 }
 
 /* ---- what there is to serve ---- */
@@ -249,17 +208,38 @@ static void add_name(struct fuzz_input *input)
 	add(name, strlen(name) + 1);
 }
 
-static void add_text(struct fuzz_input *input)
+static const char *take_attribute(struct fuzz_input *input)
 {
 	static const char *const attributes[] = {
 		"user.a", "user.b", "trusted.a", "security.capability",
 		"system.posix_acl_access", "system.posix_acl_default",
 		HUGETMPFS_XATTR_RECOVER, HUGETMPFS_XATTR_NUMA,
 	};
-	uint8_t which = fuzz_take_byte(input) %
-			(sizeof(attributes) / sizeof(*attributes));
 
-	add(attributes[which], strlen(attributes[which]) + 1);
+	return attributes[fuzz_take_byte(input) %
+			  (sizeof(attributes) / sizeof(*attributes))];
+}
+
+static void add_attribute(struct fuzz_input *input)
+{
+	const char *attribute = take_attribute(input);
+
+	add(attribute, strlen(attribute) + 1);
+}
+
+/* The text of a policy that there is, by a byte of the input. */
+static const char *policy_of(const char *attribute, uint8_t byte)
+{
+	static const char *const recover[] = { "off", "mapped", "all" };
+	static const char *const numa[] = {
+		"default", "follow", "bind:0", "bind:1-2", "prefer:1",
+		"interleave:0-1", "interleave:0,2@0-1 bind:1@2-",
+		"follow@1- prefer:3@0-0", "bind:63",
+	};
+
+	return strcmp(attribute, HUGETMPFS_XATTR_NUMA) ?
+		       recover[byte % (sizeof(recover) / sizeof(*recover))] :
+		       numa[byte % (sizeof(numa) / sizeof(*numa))];
 }
 
 /* A structure of the protocol from the input, and how long it is. */
@@ -274,15 +254,24 @@ static void add_struct(struct fuzz_input *input, size_t size)
 static void add_setxattr(struct fuzz_input *input)
 {
 	struct fuse_setxattr_in in;
-	unsigned char value[64];
+	char value[65] = "";
+	const char *attribute;
+	bool known;
 
 	fuzz_take(input, &in, sizeof(in));
-	in.size %= sizeof(value) + 1;
+	/* of other texts few are a policy */
+	known = in.size & 0x80;
+	in.size %= sizeof(value);
 	/* the kernel lets no other flags through */
 	in.flags &= 3;
 	fuzz_take(input, value, in.size);
+	attribute = take_attribute(input);
+	if (known && !strncmp(attribute, "user.hugetmpfs.", 15)) {
+		strcpy(value, policy_of(attribute, (uint8_t) value[0]));
+		in.size = (uint32_t) strlen(value);
+	}
 	add(&in, sizeof(in));
-	add_text(input);
+	add(attribute, strlen(attribute) + 1);
 	add(value, in.size);
 }
 
@@ -343,6 +332,7 @@ static uint32_t take_argument(struct fuzz_input *input, uint32_t cmd,
 {
 	struct hugetmpfs_ioc_numa *numa = data;
 	size_t given = size < 64 ? size : 64;
+	uint8_t byte;
 
 	memset(data, 0, size);
 	switch (cmd) {
@@ -353,7 +343,11 @@ static uint32_t take_argument(struct fuzz_input *input, uint32_t cmd,
 	case HUGETMPFS_IOC_NUMA_GET:
 	case HUGETMPFS_IOC_NUMA_SET:
 		given = offsetof(struct hugetmpfs_ioc_numa, text);
-		fuzz_take(input, numa->text, fuzz_take_byte(input) % 64);
+		byte = fuzz_take_byte(input);
+		fuzz_take(input, numa->text, byte % 64);
+		if (byte & 0x80)
+			strcpy(numa->text, policy_of(HUGETMPFS_XATTR_NUMA,
+						     byte % 64));
 		break;
 	}
 	fuzz_take(input, data, given);
@@ -482,13 +476,13 @@ static bool add_body(struct fuzz_input *input, uint32_t opcode)
 		return true;
 	case FUSE_GETXATTR:
 		add_getxattr(input);
-		add_text(input);
+		add_attribute(input);
 		return true;
 	case FUSE_LISTXATTR:
 		add_getxattr(input);
 		return true;
 	case FUSE_REMOVEXATTR:
-		add_text(input);
+		add_attribute(input);
 		return true;
 	case FUSE_IOCTL:
 		add_ioctl(input);
@@ -522,8 +516,9 @@ static void send_one(struct fuzz_input *input)
 	request.header.pid = (uint32_t) getpid();
 	if (!add_body(input, opcode))
 		return;
-	if (opcode == FUSE_IOCTL)
-		gate_set(who & 0x20);
+	/* what is held stays so until the answer: or they would race */
+	if (opcode == FUSE_IOCTL && who & 0x20)
+		gate_set(true);
 	send_request(opcode, who % NR_NODES);
 	if (opcode == FUSE_IOCTL)
 		engine_settle(who & 0x20);
