@@ -19,11 +19,12 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 /* after sys/ptrace.h: both name the same things */
 #include <linux/ptrace.h>
+
+#include "registers.h"
 
 enum { NOT_REACHED = 99, KILLED = 98, CANNOT = 97 };
 
@@ -100,26 +101,6 @@ static int error_of(pid_t pid, const struct __ptrace_syscall_info *info)
 	}
 }
 
-static void set_register(pid_t tid, bool result, unsigned long long value)
-{
-#ifdef __x86_64__
-	struct user_regs_struct regs;
-
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs))
-		die("the registers");
-	if (result)
-		regs.rax = value;
-	else
-		regs.orig_rax = value;
-	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs))
-		die("the registers");
-#else
-	(void) tid;
-	(void) result;
-	(void) value;
-#endif
-}
-
 /* A system call begins or ends. */
 static void look_at(pid_t tid)
 {
@@ -129,7 +110,8 @@ static void look_at(pid_t tid)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
 		return;
 	if (tid == me.failing && info.op == PTRACE_SYSCALL_INFO_EXIT) {
-		set_register(tid, true, (unsigned long long) -me.error);
+		if (registers_set_result(tid, -(long) me.error))
+			die("the registers");
 		me.failing = 0;
 	}
 	if (me.done || info.op != PTRACE_SYSCALL_INFO_ENTRY)
@@ -144,8 +126,8 @@ static void look_at(pid_t tid)
 	       (unsigned long long) info.entry.nr, (int) tid, strerror(error));
 	fflush(stdout);
 	/* what is closed is gone whatever close(2) says */
-	if (info.entry.nr != SYS_close)
-		set_register(tid, false, SYS_getpid);
+	if (info.entry.nr != SYS_close && registers_set_number(tid, SYS_getpid))
+		die("the registers");
 }
 
 static void go_on(pid_t tid, int status)
@@ -219,10 +201,10 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return CANNOT;
-#ifndef __x86_64__
-	fprintf(stderr, "only where registers are those of x86-64\n");
-	return CANNOT;
-#endif
+	if (!REGISTERS_ARE_KNOWN) {
+		fputs(registers_unknown, stderr);
+		return CANNOT;
+	}
 	me.nth = strtoul(argv[1], NULL, 10);
 	me.pids = fopen(argv[2], "we");
 	if (!me.pids)

@@ -7,7 +7,12 @@
 # timeout: 7200
 . "${0%/*}/lib.sh"
 
-[ "$(uname -m)" = x86_64 ] || skip "only where registers are those of x86-64"
+# by which libc is loaded: mmap, mprotect, brk
+case $(uname -m) in
+x86_64) loading='9|10|12' ;;
+aarch64) loading='222|226|214' ;;
+*) skip "only where registers are those of x86-64 or arm64" ;;
+esac
 error=$HT_DIR/error
 pids=$HT_DIR/pids
 options=size=64M,recover=off
@@ -32,7 +37,7 @@ is_over()
 # Killed while libc itself was being loaded, which can tell nobody.
 is_killed_loading() # STATUS
 {
-	[ "$1" = 98 ] && grep -qE 'system call (9|10|12) ' "$HT_DIR/call"
+	[ "$1" = 98 ] && grep -qE "system call ($loading) " "$HT_DIR/call"
 }
 
 has_ended() # WHAT STATUS

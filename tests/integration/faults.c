@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "registers.h"
 #include "takeover.h"
 #include "traced.h"
 
@@ -218,10 +219,10 @@ int main(int argc, char **argv)
 
 	if (argc != 4 || atoi(argv[3]) < 1)
 		return 2;
-#ifndef __x86_64__
-	fprintf(stderr, "only where registers are those of x86-64\n");
-	return 77;
-#endif
+	if (!REGISTERS_ARE_KNOWN) {
+		fputs(registers_unknown, stderr);
+		return 77;
+	}
 	keeper = atoi(argv[1]);
 	if (chdir(argv[2])) {
 		perror(argv[2]);

@@ -20,8 +20,9 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
+
+#include "registers.h"
 
 static const struct call {
 	const char *name;
@@ -66,43 +67,22 @@ static void step(pid_t pid)
 	wait_for_stop(pid);
 }
 
-#ifdef __x86_64__
 static long call_there(pid_t pid, const struct call *call)
 {
 	struct user_regs_struct before, regs;
 
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &before))
-		die("PTRACE_GETREGS");
+	if (registers_get(pid, &before))
+		die("the registers");
 	regs = before;
-	/* it waits in a call: the instruction before is the one that made it */
-	regs.rip -= 2;
-	regs.rax = (unsigned long) call->number;
-	regs.orig_rax = -1UL; /* no call is to be begun anew here */
-	regs.rdi = call->args[0];
-	regs.rsi = call->args[1];
-	regs.rdx = call->args[2];
-	regs.r10 = call->args[3];
-	regs.r8 = call->args[4];
-	regs.r9 = call->args[5];
-	if (ptrace(PTRACE_SETREGS, pid, NULL, &regs))
-		die("PTRACE_SETREGS");
+	if (registers_put_call(pid, &regs, call->number, call->args) ||
+	    registers_set(pid, &regs))
+		die("the registers");
 	step(pid);
 	step(pid);
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) ||
-	    ptrace(PTRACE_SETREGS, pid, NULL, &before))
-		die("registers");
-	return (long) regs.rax;
+	if (registers_get(pid, &regs) || registers_set(pid, &before))
+		die("the registers");
+	return registers_result(&regs);
 }
-#else
-static long call_there(pid_t pid, const struct call *call)
-{
-	(void) pid;
-	(void) call;
-	(void) step;
-	fprintf(stderr, "only where registers are those of x86-64\n");
-	exit(2);
-}
-#endif
 
 static const struct call *find(const char *name)
 {
@@ -121,6 +101,10 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 1;
+	if (!REGISTERS_ARE_KNOWN) {
+		fputs(registers_unknown, stderr);
+		return 2;
+	}
 	pid = atoi(argv[1]);
 	call = find(argv[2]);
 	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) ||

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "registers.h"
 
 #define MAX_THREADS 512
 #define LAST_THREAD "control" /* that a daemon starts */
@@ -116,7 +117,7 @@ void traced_forget_requests(void)
 static bool is_receipt(const struct traced_thread *thread,
 		       const struct __ptrace_syscall_info *info)
 {
-	char path[64], line[64] = "";
+	char path[64], line[64] = "", start[32];
 	FILE *file;
 
 	if (info->op != PTRACE_SYSCALL_INFO_EXIT ||
@@ -130,21 +131,15 @@ static bool is_receipt(const struct traced_thread *thread,
 			line[0] = '\0';
 		fclose(file);
 	}
-	return !strncmp(line, "0 0x3 ", 6);
+	snprintf(start, sizeof(start), "%d 0x3 ", SYS_read);
+	return !strncmp(line, start, strlen(start));
 }
 
 /* The end of a system call that fails: what the thread sees of it. */
 static void end_failing(struct traced_thread *thread)
 {
-#ifdef __x86_64__
-	struct user_regs_struct regs;
-
-	if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &regs))
+	if (registers_set_result(thread->tid, -(long) thread->failing))
 		die("the registers");
-	regs.rax = (unsigned long long) -(long long) thread->failing;
-	if (ptrace(PTRACE_SETREGS, thread->tid, NULL, &regs))
-		die("the registers");
-#endif
 	thread->failing = 0;
 }
 
@@ -166,18 +161,9 @@ bool traced_is_step(struct traced_thread *thread,
 
 void traced_fail(struct traced_thread *thread, int error, bool carried_out)
 {
-#ifdef __x86_64__
-	struct user_regs_struct regs;
-
-	if (!carried_out) {
-		if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &regs))
-			die("the registers");
-		/* what a filter of system calls has nothing against */
-		regs.orig_rax = SYS_getpid;
-		if (ptrace(PTRACE_SETREGS, thread->tid, NULL, &regs))
-			die("the registers");
-	}
-#endif
+	/* what a filter of system calls has nothing against */
+	if (!carried_out && registers_set_number(thread->tid, SYS_getpid))
+		die("the registers");
 	thread->failing = error;
 	thread->carried_out = carried_out;
 }
