@@ -288,10 +288,19 @@ mount_keeper() # [MOUNTPOINT]
 
 mount_daemon() # [MOUNTPOINT]
 {
-	local keeper pid group
+	local keeper
 
 	keeper=$(mount_keeper "$@")
-	for pid in $(cat "/proc/$keeper/task/$keeper/children"); do
+	# the kernel passes over a child when the one before it is reaped just then
+	ht_daemon_of "$keeper" || ht_daemon_of "$keeper" ||
+		ht_daemon_of "$keeper" || :
+}
+
+ht_daemon_of() # KEEPER
+{
+	local pid group
+
+	for pid in $(cat "/proc/$1/task/$1/children"); do
 		group=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null |
 			cut -d ' ' -f 3) || continue
 		if [ "$group" = "$pid" ]; then
@@ -299,6 +308,7 @@ mount_daemon() # [MOUNTPOINT]
 			return
 		fi
 	done
+	return 1
 }
 
 # Lets one daemon after the other die, until the keeper gives up and the mount
