@@ -41,6 +41,13 @@ struct traced_thread *traced_thread_of(pid_t tid)
 	return &traced.threads[traced.nr_threads++];
 }
 
+void traced_forget_thread(pid_t tid)
+{
+	struct traced_thread *thread = traced_thread_of(tid);
+
+	*thread = traced.threads[--traced.nr_threads];
+}
+
 pid_t traced_find(pid_t daemon, const char *name)
 {
 	char path[400], comm[32];

@@ -36,6 +36,9 @@ void traced_forget_requests(void);
 
 struct traced_thread *traced_thread_of(pid_t tid);
 
+/* It has ended. */
+void traced_forget_thread(pid_t tid);
+
 /*
  * Whether this stop of a system call is one of a thread that serves; fills
  * info, and the thread's number.
