@@ -139,7 +139,9 @@ void recovery_workers_release(struct recovery *recovery)
 {
 	pthread_mutex_lock(&recovery->lock);
 	recovery->kept--;
-	recovery_worker_spare_locked(recovery);
+	/* one that was just started is not idle yet, but does */
+	if (recovery->busy)
+		recovery_worker_spare_locked(recovery);
 	/* one that was kept for nothing is to end */
 	pthread_cond_broadcast(&recovery->wake);
 	pthread_mutex_unlock(&recovery->lock);
