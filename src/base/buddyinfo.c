@@ -5,11 +5,27 @@
 #include "base/buddyinfo.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HUGE_ORDER 9
+
+/*
+ * On x86 the zone of DMA is 16 MiB kept for old devices; nothing else gets the
+ * last of it. Elsewhere it is memory as any other: on arm64 all below 4 GiB,
+ * which may be all there is.
+ */
+static bool is_kept(const char *zone)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return !strcmp(zone, "DMA");
+#else
+	(void) zone;
+	return false;
+#endif
+}
 
 /*
  * "Node 0, zone   Normal   123 45 ...": free blocks by order, from 0 on.
@@ -25,8 +41,7 @@ static unsigned add_line(char *line, uint32_t *blocks, unsigned nr_nodes)
 	if (sscanf(line, "Node %u, zone %31s%n", &node, zone, &used) != 2 ||
 	    node >= nr_nodes)
 		return 0;
-	/* kept for old devices; nothing else gets the last of it */
-	if (!strcmp(zone, "DMA"))
+	if (is_kept(zone))
 		return node + 1;
 	at = line + used;
 	for (unsigned order = 0;; order++, at = end) {
