@@ -24,6 +24,7 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/gate.h"
 #include "fuzz/mount.h"
+#include "fuzz/policies.h"
 #include "namespace/creds.h"
 #include "recovery/recovery.h"
 
@@ -227,21 +228,6 @@ static void add_attribute(struct fuzz_input *input)
 	add(attribute, strlen(attribute) + 1);
 }
 
-/* The text of a policy that there is, by a byte of the input. */
-static const char *policy_of(const char *attribute, uint8_t byte)
-{
-	static const char *const recover[] = { "off", "mapped", "all" };
-	static const char *const numa[] = {
-		"default", "follow", "bind:0", "bind:1-2", "prefer:1",
-		"interleave:0-1", "interleave:0,2@0-1 bind:1@2-",
-		"follow@1- prefer:3@0-0", "bind:63",
-	};
-
-	return strcmp(attribute, HUGETMPFS_XATTR_NUMA) ?
-		       recover[byte % (sizeof(recover) / sizeof(*recover))] :
-		       numa[byte % (sizeof(numa) / sizeof(*numa))];
-}
-
 /* A structure of the protocol from the input, and how long it is. */
 static void add_struct(struct fuzz_input *input, size_t size)
 {
@@ -254,20 +240,19 @@ static void add_struct(struct fuzz_input *input, size_t size)
 static void add_setxattr(struct fuzz_input *input)
 {
 	struct fuse_setxattr_in in;
-	char value[65] = "";
-	const char *attribute;
+	char bytes[64] = "";
+	const char *attribute, *value = bytes;
 	bool known;
 
 	fuzz_take(input, &in, sizeof(in));
-	/* of other texts few are a policy */
 	known = in.size & 0x80;
-	in.size %= sizeof(value);
+	in.size %= sizeof(bytes) + 1;
 	/* the kernel lets no other flags through */
 	in.flags &= 3;
-	fuzz_take(input, value, in.size);
+	fuzz_take(input, bytes, in.size);
 	attribute = take_attribute(input);
 	if (known && !strncmp(attribute, "user.hugetmpfs.", 15)) {
-		strcpy(value, policy_of(attribute, (uint8_t) value[0]));
+		value = policy_of(attribute, (uint8_t) bytes[0]);
 		in.size = (uint32_t) strlen(value);
 	}
 	add(&in, sizeof(in));
@@ -345,7 +330,9 @@ static uint32_t take_argument(struct fuzz_input *input, uint32_t cmd,
 		given = offsetof(struct hugetmpfs_ioc_numa, text);
 		byte = fuzz_take_byte(input);
 		fuzz_take(input, numa->text, byte % 64);
-		if (byte & 0x80)
+		if (byte == UINT8_MAX)
+			memset(numa->text, 'a', sizeof(numa->text));
+		else if (byte & 0x80)
 			strcpy(numa->text, policy_of(HUGETMPFS_XATTR_NUMA,
 						     byte % 64));
 		break;
