@@ -78,15 +78,27 @@ static unsigned used_records(struct table *table, bool say)
 	return nr;
 }
 
-/* The kernel forgets a moment after a removal. */
+/* Ids that are in no record any more, and that the daemon is about to close. */
+static unsigned closing_ids(struct table *table)
+{
+	struct journal_slot *slots = table_journal(table);
+	unsigned nr = 0;
+
+	for (int i = 0; i < JOURNAL_NR_SLOTS; i++)
+		nr += atomic_load(&slots[i].closing) != 0;
+	return nr;
+}
+
+/* The kernel forgets a moment after a removal, and the daemon then. */
 static bool records_go(struct table *table)
 {
 	for (int i = 0; i < 200; i++) {
-		if (!used_records(table, false))
+		if (!used_records(table, false) && !closing_ids(table))
 			return true;
 		usleep(50000);
 	}
 	used_records(table, true);
+	fprintf(stderr, "left: %u backing ids to close\n", closing_ids(table));
 	return false;
 }
 
