@@ -25,12 +25,13 @@ void live_close(struct live *live);
 char *live_options(void *live);
 
 /*
- * Changes those in the list. All or nothing, unless memory is too short to
- * start threads for more recoveries, or the keeper cannot write the change down:
- * for that it is waited, so what has been changed with 0 holds with any next
- * daemon and keeper. An option that cannot change is
- * no error when its value is the one that holds: mount(8) repeats what stands
- * in fstab. Returns 0 or a negative errno with a message.
+ * Changes those in the list: all, or with an error nothing. Then it waits until
+ * the keeper has written the change down, so what returned 0 holds with any next
+ * daemon and keeper; when the keeper cannot, the error says that it is changed
+ * all the same. Threads for more recoveries than one are started as memory
+ * allows. An option that cannot change is no error when its value is the one that
+ * holds: mount(8) repeats what stands in fstab. Returns 0 or a negative errno
+ * with a message.
  */
 int live_remount(void *live, const char *list, char *error, size_t error_size);
 

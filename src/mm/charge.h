@@ -52,11 +52,11 @@ int charge_room(struct charge *charge, int group, uint64_t *bytes);
  * Runs function(arg) in a process inside the group, or with -1 (then charge may
  * be NULL) inside this process's own, and waits for it. Where memory ends it is
  * the first to be killed, which undoes a call that allocates: whoever asked gets
- * an error, and nobody else is killed for it. The function may only make system calls and may use no other fd than keep_fd: it
- * runs in a copy of this process that has one thread. Returns what the
- * function returned (0 or a negative errno), -ENOMEM when the process was
- * killed, as the kernel does at the group's limit, or the negative errno of
- * starting it; then the function did not run.
+ * an error, and nobody else is killed for it. The function may only make system
+ * calls and may use no other fd than keep_fd: it runs in a copy of this process
+ * that has one thread. Returns what the function returned (0 or a negative
+ * errno), -ENOMEM when the process was killed, as the kernel does at the group's
+ * limit, or the negative errno of starting it; then the function did not run.
  */
 int charge_run(struct charge *charge, int group, int keep_fd,
 	       int (*function)(void *arg), void *arg);
